@@ -1,0 +1,39 @@
+"""pinnml: partial differential equations solved by neural networks, with the care of a numerical method."""
+
+from pinnml.calculus import cross, curl, div, dot, grad, laplacian, normal_derivative
+from pinnml.checkpoint import load
+from pinnml.domains import Box, Parameter, Periodic, Points
+from pinnml.networks import MLP, Features, Wrapped
+from pinnml.problem import Equation, Problem
+from pinnml.recipe import Recipe
+from pinnml.solution import Solution
+from pinnml.solve import solve
+from pinnml.solvers import LBFGS, LSGD, Adam, LevenbergMarquardt, Schedule
+
+__all__ = [
+    "LBFGS",
+    "LSGD",
+    "MLP",
+    "Adam",
+    "Box",
+    "Equation",
+    "Features",
+    "LevenbergMarquardt",
+    "Parameter",
+    "Periodic",
+    "Points",
+    "Problem",
+    "Recipe",
+    "Schedule",
+    "Solution",
+    "Wrapped",
+    "cross",
+    "curl",
+    "div",
+    "dot",
+    "grad",
+    "laplacian",
+    "load",
+    "normal_derivative",
+    "solve",
+]

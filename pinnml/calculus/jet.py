@@ -1,0 +1,305 @@
+"""The jet: a truncated Taylor expansion of a field at n points, and its algebra."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinnml.calculus import functions
+from pinnml.calculus.indices import Axes, IndexSet, index_set, meet, places
+from pinnml.errors import ShapeError
+
+Number: TypeAlias = int | float | complex
+
+
+class Jet:
+    """u(x_n + h) = sum_a c_a h^a: a field's value and a downward-closed set of its derivatives at n points.
+
+    `coefficients` has shape (K, n) or, inside a network, (K, n, width): first the multi-index a (the order of
+    `indices`), then the point. They are Taylor coefficients, c_a = (d^a u) / a!. Sums, products, quotients and
+    functions of jets are exact on the set they share; a derivative that is not carried raises
+    MissingDerivativeError.
+    """
+
+    __slots__ = ("coefficients", "indices")
+    __array_ufunc__ = None  # NumPy hands arithmetic over to the methods below, which refuse arrays by name
+    __hash__ = object.__hash__
+    __iter__ = None  # a scalar field has no components
+
+    def __init__(self, indices: IndexSet, coefficients: Tensor):
+        self.indices, self.coefficients = indices, coefficients
+
+    @property
+    def value(self) -> Tensor:
+        """The field itself at the points, (n,)."""
+        return self.coefficients[0]
+
+    @property
+    def axes(self) -> Axes:
+        """The names of the coordinates."""
+        return self.indices.axes
+
+    @property
+    def shape(self) -> torch.Size:
+        """The shape of the value, (n,)."""
+        return self.coefficients.shape[1:]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the coefficients."""
+        return self.coefficients.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the coefficients."""
+        return self.coefficients.device
+
+    def __repr__(self) -> str:
+        return f"Jet({self.indices}, n={self.shape[0]}, {self.dtype})"
+
+    def d(self, *axes: str) -> Jet:
+        """The partial derivative along the axes named: `u.d("xx")`, or `u.d("x1", "x1")` for longer names.
+
+        Raises UnknownNameError for an axis that is not there, MissingDerivativeError for a derivative that the
+        jet does not carry.
+        """
+        jet = self
+        for axis in self.axes.split(axes):
+            indices, kept, factors = jet.indices.lowered(axis)
+            rows = [_scaled(jet.coefficients[place], factor) for place, factor in zip(kept, factors, strict=True)]
+            jet = Jet(indices, torch.stack(rows))
+        return jet
+
+    def restricted(self, indices: IndexSet) -> Jet:
+        """The same field on a smaller set of derivatives."""
+        if indices is self.indices:
+            return self
+        kept = places(indices, self.indices)
+        if kept == tuple(range(len(kept))):
+            return Jet(indices, self.coefficients[: len(kept)])
+        return Jet(indices, self.coefficients[list(kept)])
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Jet:
+        """The same linear map of every coefficient, such as a real part."""
+        return Jet(self.indices, function(self.coefficients))
+
+    def compose(self, rule: functions.Rule) -> Jet:
+        """f(u), from the Taylor coefficients of f: sum_k f_k(u_0) (u - u_0)^k, truncated to the set."""
+        series = rule(self.coefficients[0], self.indices.order)
+        if len(self.indices) == 1:
+            return Jet(self.indices, series[0].unsqueeze(0))
+        shift = dict(enumerate(self.coefficients.unbind(0)))
+        del shift[0]
+        total = {place: series[1] * value for place, value in shift.items()}
+        power = shift
+        for coefficient in series[2:]:
+            power = self._times_shift(power, shift)
+            for place, value in power.items():
+                total[place] = total[place] + coefficient * value
+        return Jet(self.indices, torch.stack([series[0], *(total[k] for k in range(1, len(self.indices)))]))
+
+    def _times_shift(self, power: dict[int, Tensor], shift: dict[int, Tensor]) -> dict[int, Tensor]:
+        """One more factor of u - u_0; places that no pair reaches stay out, being exact zeros."""
+        result = {}
+        for place, pairs in enumerate(self.indices.products):
+            terms = [power[a] * shift[b] for a, b in pairs if a in power and b in shift]
+            if terms:
+                result[place] = sum(terms[1:], terms[0])
+        return result
+
+    def constant(self, value: Number | Tensor) -> Jet:
+        """The field that has this value everywhere and no slope: a number, a 0-d tensor or one of shape (n,)."""
+        value = torch.as_tensor(value, device=self.device)
+        dtype = torch.promote_types(self.dtype, value.dtype) if value.is_complex() else self.dtype
+        zeros = torch.zeros_like(self.coefficients[1:], dtype=dtype)
+        return Jet(self.indices, torch.cat([value.to(dtype).expand(self.shape).unsqueeze(0), zeros]))
+
+    def _operand(self, other: object, symbol: str) -> Jet | Number | Tensor:
+        """The other side of an operation: a jet, a number, or a tensor (known without derivatives)."""
+        if isinstance(other, (Jet, bool, int, float, complex)):
+            return other
+        if isinstance(other, Tensor):
+            if other.ndim == 0:
+                return other
+            if other.shape == self.shape:
+                known = other.is_floating_point() or other.is_complex()
+                return data_jet(self.axes, other if known else other.to(self.dtype))
+        if isinstance(other, np.ndarray) and other.ndim == 0:
+            return other.item()
+        raise _mismatch(self, other, symbol)
+
+    def __add__(self, other: object) -> Jet:
+        other = self._operand(other, "+")
+        if isinstance(other, Jet):
+            return _linear(self, other, operator.add)
+        shifted = (self.coefficients[0] + other).unsqueeze(0)
+        if len(self.indices) == 1:
+            return Jet(self.indices, shifted)
+        return Jet(self.indices, torch.cat([shifted, self.coefficients[1:].to(shifted.dtype)]))
+
+    def __sub__(self, other: object) -> Jet:
+        other = self._operand(other, "-")
+        return _linear(self, other, operator.sub) if isinstance(other, Jet) else self + (-other)
+
+    def __rsub__(self, other: object) -> Jet:
+        return -self + other
+
+    def __mul__(self, other: object) -> Jet:
+        other = self._operand(other, "*")
+        if not isinstance(other, Jet):
+            return Jet(self.indices, self.coefficients * other)
+        if other.shape != self.shape:
+            raise _mismatch(self, other, "*")
+        indices = meet(self.indices, other.indices)
+        a, b = self.restricted(indices).coefficients, other.restricted(indices).coefficients
+        if len(indices) == 1:
+            return Jet(indices, a * b)
+        rows = (sum((a[i] * b[j] for i, j in pairs[1:]), a[pairs[0][0]] * b[pairs[0][1]]) for pairs in indices.products)
+        return Jet(indices, torch.stack(list(rows)))
+
+    def __truediv__(self, other: object) -> Jet:
+        other = self._operand(other, "/")
+        if isinstance(other, Jet):
+            return self * other.compose(functions.reciprocal)
+        return Jet(self.indices, self.coefficients / other)
+
+    def __rtruediv__(self, other: object) -> Jet:
+        return self.compose(functions.reciprocal) * other
+
+    def __pow__(self, other: object) -> Jet:
+        other = self._operand(other, "**")
+        if isinstance(other, Jet):
+            return (self.compose(functions.log) * other).compose(functions.exp)
+        exponent = other.item() if isinstance(other, Tensor) and not other.requires_grad else other
+        if isinstance(exponent, Tensor):
+            return self ** self.constant(exponent)
+        return self.compose(functions.power(exponent))
+
+    def __rpow__(self, other: object) -> Jet:
+        return (self.constant(other) if isinstance(other, (int, float, complex, Tensor)) else other) ** self
+
+    def __neg__(self) -> Jet:
+        return self.map(torch.neg)
+
+    def __pos__(self) -> Jet:
+        return self
+
+    def __abs__(self) -> Jet:
+        return self.__getattr__("abs")()
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __lt__(self, other: object) -> Tensor:
+        return self.value < _value(other)
+
+    def __le__(self, other: object) -> Tensor:
+        return self.value <= _value(other)
+
+    def __gt__(self, other: object) -> Tensor:
+        return self.value > _value(other)
+
+    def __ge__(self, other: object) -> Tensor:
+        return self.value >= _value(other)
+
+    def __eq__(self, other: object) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self.value == _value(other)
+
+    def __ne__(self, other: object) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self.value != _value(other)
+
+    def __bool__(self) -> bool:
+        raise ShapeError(
+            "a field has no single truth value",
+            cure="use torch.where(x < 0.5, a, b) in place of `if x < 0.5`",
+        )
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        from pinnml.calculus.torch_functions import method
+
+        return method(self, name)
+
+    @classmethod
+    def __torch_function__(
+        cls, function: Callable, types: Sequence[type], args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        """Let `torch.sin(u)`, `torch.where(...)`, `tensor * u` and their like act on jets."""
+        from pinnml.calculus.torch_functions import dispatch
+
+        return dispatch(function, args, kwargs or {})
+
+
+def data_jet(axes: Axes, values: Tensor) -> Jet:
+    """Values (n,) known at the points alone: a jet without derivatives."""
+    return Jet(index_set(axes, ()), values.unsqueeze(0))
+
+
+def coordinate_jets(indices: IndexSet, x: Tensor) -> list[Jet]:
+    """The coordinates themselves at x (n, d): value x_i, slope one along axis i."""
+    jets = []
+    for axis in range(x.shape[1]):
+        coefficients = x.new_zeros((len(indices), x.shape[0]))
+        coefficients[0] = x[:, axis]
+        unit = tuple(int(i == axis) for i in range(x.shape[1]))
+        if unit in indices.position:
+            coefficients[indices.position[unit]] = 1.0
+        jets.append(Jet(indices, coefficients))
+    return jets
+
+
+def where(condition: Tensor, first: object, second: object) -> Jet:
+    """The jet `first` where the condition (n,) holds, else `second`; one of them is a jet, derivatives included."""
+    jet = first if isinstance(first, Jet) else second
+    assert isinstance(jet, Jet)
+    a, b = (side if isinstance(side, Jet) else _lifted(jet, side) for side in (first, second))
+    indices = meet(a.indices, b.indices)
+    return Jet(
+        indices,
+        torch.where(condition, a.restricted(indices).coefficients, b.restricted(indices).coefficients),
+    )
+
+
+def _lifted(jet: Jet, side: object) -> Jet:
+    operand = jet._operand(side, "where")
+    return operand if isinstance(operand, Jet) else jet.constant(operand)
+
+
+def _linear(a: Jet, b: Jet, combine: Callable[[Tensor, Tensor], Tensor]) -> Jet:
+    if a.shape != b.shape:
+        raise _mismatch(a, b, "+")
+    indices = meet(a.indices, b.indices)
+    return Jet(indices, combine(a.restricted(indices).coefficients, b.restricted(indices).coefficients))
+
+
+def _scaled(row: Tensor, factor: int) -> Tensor:
+    return row if factor == 1 else row * factor
+
+
+def _value(other: object) -> Any:
+    return other.value if isinstance(other, Jet) else other
+
+
+def _mismatch(jet: Jet, other: object, symbol: str) -> ShapeError:
+    n = jet.shape[0]
+    if isinstance(other, np.ndarray):
+        got, cure = (
+            f"a NumPy array of shape {other.shape}",
+            "write it with torch and the axes, such as torch.sin(x)",
+        )
+    elif isinstance(other, (Tensor, Jet)):
+        got, cure = (
+            f"shape {tuple(other.shape)}",
+            "drop the extra axis: every scalar is (n,); there is no (n, 1)",
+        )
+    else:
+        got, cure = f"{type(other).__name__}", "combine fields with fields, numbers and torch tensors"
+    return ShapeError(
+        f"'{symbol}' between a field at {n} points and something else",
+        expected=f"shape ({n},)",
+        got=got,
+        cure=cure,
+    )

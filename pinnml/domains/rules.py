@@ -1,0 +1,85 @@
+"""Point sets in the unit cube: random, Sobol, Chebyshev, grid, Gauss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinnml.errors import DomainError, unknown_name
+
+
+def random(n: int, d: int, generator: torch.Generator, periodic: tuple[bool, ...]) -> tuple[Tensor, Tensor]:
+    """N independent uniform points."""
+    return torch.rand((n, d), generator=generator, dtype=torch.float64), _equal(n)
+
+
+def sobol(n: int, d: int, generator: torch.Generator, periodic: tuple[bool, ...]) -> tuple[Tensor, Tensor]:
+    """The first n points of a scrambled Sobol sequence."""
+    seed = int(torch.randint(2**31 - 1, (), generator=generator))
+    engine = torch.quasirandom.SobolEngine(d, scramble=True, seed=seed)
+    return engine.draw(n, dtype=torch.float64), _equal(n)
+
+
+def chebyshev(n: int, d: int, generator: torch.Generator, periodic: tuple[bool, ...]) -> tuple[Tensor, Tensor]:
+    """A scrambled Sobol set carried to x = (1 - cos(pi s)) / 2 along axes that are not periodic, with weights to match.
+
+    Dense towards the faces, where least-squares fits with equally dense points go astray.
+    """
+    points, weight = sobol(n, d, generator, periodic)
+    for axis in (i for i in range(d) if not periodic[i]):
+        weight = weight * torch.sin(math.pi * points[:, axis])
+        points[:, axis] = (1 - torch.cos(math.pi * points[:, axis])) / 2
+    return points, weight / weight.sum()
+
+
+def grid(n: int, d: int, generator: torch.Generator, periodic: tuple[bool, ...]) -> tuple[Tensor, Tensor]:
+    """The centres of about n equal cubes."""
+    per_axis = max(round(n ** (1 / d)), 1)
+    nodes = (torch.arange(per_axis, dtype=torch.float64) + 0.5) / per_axis
+    return _tensor([(nodes, _equal(per_axis))] * d)
+
+
+def gauss(n: int, d: int, generator: torch.Generator, periodic: tuple[bool, ...]) -> tuple[Tensor, Tensor]:
+    """About n tensor Gauss-Legendre points; equal steps along a periodic axis, where they are as exact."""
+    per_axis = max(round(n ** (1 / d)), 1)
+    nodes, weights = (torch.from_numpy(array) for array in np.polynomial.legendre.leggauss(per_axis))
+    legendre = ((nodes + 1) / 2, weights / 2)
+    equal = (torch.arange(per_axis, dtype=torch.float64) / per_axis, _equal(per_axis))
+    return _tensor([equal if wraps else legendre for wraps in periodic])
+
+
+Rule = Callable[[int, int, torch.Generator, tuple[bool, ...]], tuple[Tensor, Tensor]]
+RULES: dict[str, Rule] = {
+    "random": random,
+    "sobol": sobol,
+    "chebyshev": chebyshev,
+    "grid": grid,
+    "gauss": gauss,
+}
+
+
+def unit_points(
+    rule: str, n: int, d: int, generator: torch.Generator, periodic: tuple[bool, ...]
+) -> tuple[Tensor, Tensor]:
+    """About n points of the unit cube, (n, d), and weights (n,) that sum to one. In no dimension: one point."""
+    if n < 1:
+        raise DomainError("a region was given no points", expected="at least 1", got=n, cure="raise points")
+    if rule not in RULES:
+        raise unknown_name("sampling rule", rule, RULES)
+    if d == 0:
+        return torch.zeros((1, 0), dtype=torch.float64), _equal(1)
+    return RULES[rule](n, d, generator, periodic)
+
+
+def _equal(n: int) -> Tensor:
+    return torch.full((n,), 1 / n, dtype=torch.float64)
+
+
+def _tensor(axes: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    points = torch.cartesian_prod(*(nodes for nodes, _ in axes)).reshape(-1, len(axes))
+    weights = torch.cartesian_prod(*(weights for _, weights in axes)).reshape(-1, len(axes)).prod(dim=1)
+    return points, weights

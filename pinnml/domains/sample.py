@@ -1,0 +1,108 @@
+"""Samples of a region, and what every domain can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinnml.calculus import Axes, Jet
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Points of a region with quadrature weights.
+
+    x (n, d) points by axis, weight (n,) summing to the measure of the region, normal (n, s) the outward unit
+    normal in the s axes of space or None, columns (n,) each: measured values by name.
+    """
+
+    x: Tensor
+    weight: Tensor
+    normal: Tensor | None = None
+    columns: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.x.shape[0]
+
+    def __getitem__(self, rows: slice | Tensor) -> Sample:
+        return self._mapped(lambda tensor: tensor[rows])
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> Sample:
+        """The same sample on a device, in a floating-point type (complex columns in the matching complex type)."""
+        complex_type = torch.promote_types(dtype, torch.complex32)
+        return self._mapped(lambda tensor: tensor.to(device, complex_type if tensor.is_complex() else dtype))
+
+    def _mapped(self, function: Any) -> Sample:
+        return replace(
+            self,
+            x=function(self.x),
+            weight=function(self.weight),
+            normal=None if self.normal is None else function(self.normal),
+            columns={name: function(column) for name, column in self.columns.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A mesh to look at: points (n, d) by axis, cells (c, v) of one kind (in meshio's words), over some of the axes."""
+
+    points: np.ndarray
+    cells: np.ndarray | None
+    cell_type: str | None
+    axes: tuple[str, ...]
+
+
+class Domain(Protocol):
+    """Where a problem lives. Met by Box, Points and whatever offers these."""
+
+    @property
+    def axes(self) -> Axes:
+        """The names of the coordinates."""
+        ...
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """The bounding box, (d, 2)."""
+        ...
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The names of the regions, for messages; other spellings of them may be understood as well."""
+        ...
+
+    def region(self, name: str) -> str:
+        """The canonical name of a region; an unknown one is an UnknownNameError that lists those there are."""
+        ...
+
+    def has_normal(self, name: str) -> bool:
+        """Whether the region is part of the boundary and so has an outward normal."""
+        ...
+
+    def sample(self, region: str, n: int, generator: torch.Generator, rule: str = "sobol") -> Sample:
+        """About n points of a region, float64, on the CPU."""
+        ...
+
+    def held_out(self, region: str, n: int, generator: torch.Generator) -> Sample:
+        """Points that the training has not seen."""
+        ...
+
+    def shares(self, region: str, points: int) -> int:
+        """How many points a region gets where the interior gets `points`."""
+        ...
+
+    def scaled(self, coordinates: Mapping[str, Jet]) -> list[Jet]:
+        """The coordinates carried to the unit box, periodic ones embedded as a circle: the inputs of a network."""
+        ...
+
+    def grid(self, resolution: int, axes: tuple[str, ...], fixed: Mapping[str, float]) -> Grid:
+        """A mesh over some of the axes, the others held at `fixed` values."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """What it takes to make the domain again."""
+        ...

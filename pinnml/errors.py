@@ -1,0 +1,91 @@
+"""Named errors. Each says what happened, what was expected, what came, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PinnmlError(Exception):
+    """Base of every error that pinnml raises on purpose.
+
+    `expected`, `got` and `cure` are kept as attributes and written on lines of their own.
+    """
+
+    def __init__(self, message: str, *, expected: object = None, got: object = None, cure: str | None = None):
+        self.expected, self.got, self.cure = expected, got, cure
+        lines = [message]
+        for label, text in (("expected", expected), ("got", got), ("cure", cure)):
+            if text is not None:
+                lines.append(f"  {label + ':':<10}{text}")
+        super().__init__("\n".join(lines))
+
+    def within(self, place: str) -> PinnmlError:
+        """The same error with the place where it happened put in front, such as the name of an equation."""
+        if not str(self).startswith(place):
+            self.args = (f"{place}: {self}",)
+        return self
+
+
+class ProblemError(PinnmlError):
+    """The problem as written does not hold together."""
+
+
+class UnknownNameError(ProblemError):
+    """A name that nothing answers to: an argument, a region, an axis, an option."""
+
+
+class ShapeError(ProblemError):
+    """An array of the wrong shape or kind at the user's border."""
+
+
+class MissingDerivativeError(ProblemError):
+    """A derivative was asked of a jet that does not carry it."""
+
+
+class UnsupportedFunctionError(ProblemError, TypeError):
+    """A function that has no rule for jets."""
+
+
+class NonFiniteError(ProblemError):
+    """NaN or infinity came out of a user's function."""
+
+
+class CouplingError(ProblemError):
+    """A residual mixes samples, so its Jacobian is not one row a sample."""
+
+
+class DomainError(PinnmlError):
+    """A domain, a region or a sampling rule that cannot be."""
+
+
+class SettingsError(PinnmlError):
+    """A network, solver or recipe option that cannot be."""
+
+
+class DeviceError(PinnmlError):
+    """The device that was asked for is not there."""
+
+
+class CheckpointError(PinnmlError):
+    """A file that is not a pinnml checkpoint, or only part of one."""
+
+
+class ScriptError(PinnmlError):
+    """A problem script that cannot be read, run or used."""
+
+
+class MissingExtraError(PinnmlError, ImportError):
+    """An optional package is not installed."""
+
+
+def unknown_name(kind: str, name: str, valid: Iterable[str], *, where: str = "") -> UnknownNameError:
+    """The error for a name that is not among `valid`, with the nearest one suggested."""
+    valid = sorted(valid)
+    near = get_close_matches(name, valid, n=1)
+    return UnknownNameError(
+        f"unknown {kind} '{name}'{' in ' + where if where else ''}",
+        expected="one of " + ", ".join(valid) if valid else f"no {kind} at all",
+        got=f"'{name}'",
+        cure=f"did you mean '{near[0]}'?" if near else f"use one of the names above, or leave the {kind} out",
+    )

@@ -1,0 +1,67 @@
+"""From the end of a solve to the verdict on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from pinnml.calculus import total_order
+from pinnml.loop import Loop
+from pinnml.networks import Network
+from pinnml.problem import Problem
+from pinnml.provenance import provenance
+from pinnml.solution import ERROR_POINTS, ERROR_SEED, errors, fields_at, relative_l2, value_array
+from pinnml.solvers import Status
+from pinnml.verdict import Verdict
+
+
+def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float, half: Loop | None) -> Verdict:
+    """The verdict on where the loop stands.
+
+    record: what was asked, from `solve`. half: the solve with half the basis that a promise is checked against
+    when there is nothing else.
+    """
+    began = time.perf_counter()
+    system, theta = loop.system, loop.theta
+    network, parameters = system.network_at(theta), system.parameters_at(theta)
+    held_out = system.held_out or system
+    relative_errors = errors(system.problem, network, parameters, ERROR_POINTS, ERROR_SEED)
+    difference = {} if half is None else _difference(system.problem, network, parameters, half)
+    with torch.no_grad():
+        rows = system.residual(theta)
+    total = float(rows.square().sum()) or 1.0
+    return Verdict(
+        status=status,
+        relative_l2=relative_errors,
+        held_out=held_out.rms(theta),
+        training=system.rms(theta),
+        relative=held_out.relative(theta),
+        shares={name: float(rows[place].square().sum()) / total for name, place in system.rows.items()},
+        difference=difference,
+        expected=record["expect"],
+        seconds=seconds,
+        seconds_verify=time.perf_counter() - began,
+        steps=loop.steps,
+        parameters=system.n_params,
+        residuals=system.n_residuals,
+        parameters_found=parameters,
+        seed=record["seed"],
+        device=record["device"],
+        dtype=record["dtype"],
+        solver=record["solver"]["kind"],
+        network=record["network"]["kind"],
+        notes=loop.notes,
+        provenance=provenance(),
+    )
+
+
+def _difference(problem: Problem, network: Network, parameters: Mapping[str, float], half: Loop) -> dict[str, float]:
+    """By field, the relative L2 distance between two solutions on random points."""
+    x = problem.domain.held_out("interior", ERROR_POINTS, torch.Generator().manual_seed(ERROR_SEED)).x
+    indices = total_order(problem.domain.axes, 0)
+    other = half.system.network_at(half.theta), half.system.parameters_at(half.theta)
+    first, second = (fields_at(n, p, x, indices, problem) for n, p in ((network, parameters), other))
+    return {name: relative_l2(value_array(second[name], len(x)), value_array(first[name], len(x))) for name in first}

@@ -1,0 +1,186 @@
+"""Least squares that keeps its digits: QR first, then the rank decision or the damping on the small factor.
+
+Plain functions on tensors. J^T J is formed only where the caller says that half the digits will do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import scipy.linalg
+import torch
+from torch import Tensor
+
+#: Up to this many unknowns the rank is decided by an SVD of R; beyond, by pivoted QR, at a third of the cost.
+SVD_UNKNOWNS = 1500
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """A least-squares solution x (P,), its numerical rank, and the condition number of the part that was kept."""
+
+    x: Tensor
+    rank: int
+    condition: float
+
+
+@dataclass(frozen=True)
+class Triangle:
+    """min |A x - b| reduced to min |R z - d| with x = z / scale; `misfit` is the part of |b| that no x reaches.
+
+    r (P, P) upper triangular, d (P,) = Q^T b, scale (P,).
+    """
+
+    r: Tensor
+    d: Tensor
+    scale: Tensor
+    misfit: float
+
+
+def triangle(a: Tensor, b: Tensor, *, scaled: bool = True) -> Triangle:
+    """The triangular factor R of A (M, P), its columns scaled to length one, together with Q^T b for b (M,).
+
+    b rides along as a last column, so that Q is never formed.
+    """
+    unknowns = a.shape[1]
+    scale = torch.linalg.vector_norm(a, dim=0) if scaled else a.new_ones(unknowns)
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    joined = torch.empty((a.shape[0], unknowns + 1), dtype=a.dtype, device=a.device)
+    torch.div(a, scale, out=joined[:, :unknowns])
+    joined[:, unknowns] = b
+    factor = torch.linalg.qr(joined, mode="r")[1]
+    if factor.shape[0] <= unknowns:  # fewer equations than unknowns: zero rows make the factor square
+        factor = torch.cat([factor, factor.new_zeros((unknowns + 1 - factor.shape[0], unknowns + 1))])
+    misfit = float(factor[unknowns, unknowns].abs())
+    return Triangle(factor[:unknowns, :unknowns], factor[:unknowns, unknowns], scale, misfit)
+
+
+class RankRevealed:
+    """A triangle taken apart so that solutions for many cut-offs and dampings cost little each."""
+
+    def __init__(self, system: Triangle):
+        self._system = system
+        self._spectral = system.r.shape[1] <= SVD_UNKNOWNS
+        if self._spectral:
+            u, self._pivots, self._right = torch.linalg.svd(system.r)
+            self._d = u.mT @ system.d
+        else:
+            factors = scipy.linalg.qr(system.r.cpu().numpy(), pivoting=True, mode="economic", check_finite=False)
+            q, r, order = factors  # pyright: ignore[reportAssignmentType]
+            device = system.r.device
+            self._right, self._order = torch.from_numpy(r).to(device), torch.from_numpy(order).to(device)
+            self._pivots = self._right.diagonal().abs()
+            self._d = torch.from_numpy(q).to(device).mT @ system.d
+
+    def solve(self, cutoff: float | None = None, damping: float = 0.0) -> LeastSquares:
+        """Min |R z - d|^2 + damping |z|^2 over the directions whose pivot exceeds cutoff times the largest.
+
+        `cutoff` None means the number of unknowns times the round-off of the dtype.
+        """
+        pivots = self._pivots
+        if cutoff is None:
+            cutoff = len(pivots) * torch.finfo(pivots.dtype).eps
+        rank = int((pivots > cutoff * pivots.max()).sum())
+        if rank == 0:
+            return LeastSquares(torch.zeros_like(self._d), 0, float("inf"))
+        z = self._spectral_solution(rank, damping) if self._spectral else self._pivoted_solution(rank, damping)
+        condition = float(pivots[0] / pivots[rank - 1])
+        return LeastSquares(z / self._system.scale, rank, condition)
+
+    def _spectral_solution(self, rank: int, damping: float) -> Tensor:
+        s = self._pivots[:rank]
+        return self._right[:rank].mT @ (s * self._d[:rank] / (s * s + damping))
+
+    def _pivoted_solution(self, rank: int, damping: float) -> Tensor:
+        r, d = self._right[:rank, :rank], self._d[:rank]
+        if damping:
+            stacked = torch.cat([r, damping**0.5 * torch.eye(rank, dtype=r.dtype, device=r.device)])
+            r, d = (part := triangle(stacked, torch.cat([d, torch.zeros_like(d)]), scaled=False)).r, part.d
+        z = torch.zeros_like(self._d)
+        z[self._order[:rank]] = torch.linalg.solve_triangular(r, d.unsqueeze(1), upper=True).squeeze(1)
+        return z
+
+
+def least_squares(a: Tensor, b: Tensor, *, cutoff: float | None = None, damping: float = 0.0) -> LeastSquares:
+    """min_x |A x - b|^2 + damping |scale x|^2 for A (M, P), b (M,), scale the norms of the columns of A."""
+    return RankRevealed(triangle(a, b)).solve(cutoff, damping)
+
+
+@dataclass(frozen=True)
+class DampedSteps:
+    """Every Levenberg-Marquardt step against r from one factorisation J = U S V^T: -V S (S^2 + mu)^-1 U^T r.
+
+    j (M, P), s (q,) singular values, v (P, q), u (M, q) or None where only V is known, g (q,) = U^T r. `floor` is
+    the least damping that the digits of the factorisation allow. Residuals scaled by c need mu scaled by c^2.
+    """
+
+    j: Tensor
+    s: Tensor
+    v: Tensor
+    u: Tensor | None
+    g: Tensor
+    floor: float
+
+    def step(self, damping: float) -> Tensor:
+        """The step (P,) that minimises |r + J d|^2 + damping |d|^2."""
+        return -self.v @ self._components(self.g, damping)
+
+    def answer(self, x: Tensor, damping: float) -> Tensor:
+        """The step against any other rows x (M,)."""
+        return -self.v @ self._components(_projected(self.j, self.u, self.s, self.v, x), damping)
+
+    def length(self, damping: float) -> float:
+        """The norm of `step(damping)`."""
+        return float(torch.linalg.vector_norm(self._components(self.g, damping)))
+
+    def predicted(self, damping: float) -> float:
+        """The decrease of 1/2 |r|^2 that the linear model promises for `step(damping)`."""
+        left = damping / (self.s**2 + damping) if damping else torch.zeros_like(self.s)
+        return float(0.5 * (self.g**2 * (1 - left**2)).sum())
+
+    def damping_for(self, radius: float) -> float:
+        """The damping whose step has this length, by bisection in its logarithm; the floor if that is shorter."""
+        if self.length(self.floor) <= radius:
+            return self.floor
+        high = float(torch.linalg.vector_norm(self.s * self.g)) / radius  # |S g| / mu bounds the length
+        low = max(1e-40 * high, self.floor)
+        for _ in range(60):
+            middle = (low * high) ** 0.5
+            low, high = (middle, high) if self.length(middle) > radius else (low, middle)
+        return high
+
+    def _components(self, g: Tensor, damping: float) -> Tensor:
+        return self.s * g / (self.s**2 + damping)
+
+
+def damped_steps(j: Tensor, r: Tensor, *, gram: bool = False) -> DampedSteps:
+    """Factorise J (M, P) for steps against r (M,), always on the smaller side (the kernel form when P > M).
+
+    By QR and an SVD of the triangle; `gram` takes the eigenvectors of the smaller Gram matrix instead, twice as
+    fast, with a floor under the damping since singular values below sqrt(eps) of the largest are lost in it.
+    Null directions are left out.
+    """
+    u, s, v = _gram_factors(j) if gram else _svd_factors(j)
+    eps, largest = torch.finfo(j.dtype).eps, float(s.max())
+    keep = s > max(j.shape) * eps * largest
+    u, s, v = (u if u is None else u[:, keep]), s[keep], v[:, keep]
+    return DampedSteps(j, s, v, u, _projected(j, u, s, v, r), eps * largest**2 if gram else 0.0)
+
+
+def _projected(j: Tensor, u: Tensor | None, s: Tensor, v: Tensor, x: Tensor) -> Tensor:
+    """U^T x, by way of V where U is not at hand."""
+    return u.mT @ x if u is not None else (v.mT @ (j.mT @ x)) / s
+
+
+def _gram_factors(j: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+    wide = j.shape[1] > j.shape[0]
+    values, vectors = torch.linalg.eigh(j @ j.mT if wide else j.mT @ j)
+    s = values.clamp(min=torch.finfo(j.dtype).eps * float(values[-1])).sqrt()
+    return (vectors, s, (j.mT @ vectors) / s) if wide else (None, s, vectors)
+
+
+def _svd_factors(j: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+    wide = j.shape[1] > j.shape[0]
+    q, r = torch.linalg.qr(j.mT if wide else j)
+    left, s, right = torch.linalg.svd(r)
+    return (right.mT, s, q @ left) if wide else (q @ left, s, right.mT)

@@ -1,0 +1,149 @@
+"""What a network is: `basis(x) @ coef`, and what a forward pass leaves behind for the Jacobian."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pinnml.calculus import Jet, coordinate_jets, total_order
+from pinnml.domains import Domain
+from pinnml.errors import SettingsError
+
+Coordinates = Callable[..., Any]
+
+
+@dataclass
+class Trace:
+    """The links of one forward pass between parameters and activations.
+
+    Because a residual r_n depends on sample n alone, the gradients of sum(r) at these places hold the Jacobian:
+    a layer z = a @ W gives dr_n/dW_io = sum_k a_kni (d sum(r) / dz_kno); a parameter expanded over the samples
+    gives its own gradient, sample by sample.
+    """
+
+    linear: list[tuple[str, str, Tensor, Tensor]] = field(default_factory=list)
+    expanded: list[tuple[str, Tensor]] = field(default_factory=list)
+
+    def layer(self, weight: str, bias: str, features: Tensor, output: Tensor) -> None:
+        """Remember z = features @ weight, bias added to its value: features (K, n, i), output (K, n, o)."""
+        if not output.requires_grad:
+            output.requires_grad_()
+        self.linear.append((weight, bias, features, output))
+
+    def per_sample(self, name: str, parameter: Tensor, n: int) -> Tensor:
+        """The parameter repeated for each of n samples, (n, ...), and remembered."""
+        copies = parameter.expand(n, *parameter.shape).clone().requires_grad_()
+        self.expanded.append((name, copies))
+        return copies
+
+
+class Basis(nn.Module, ABC):
+    """k functions of the network's inputs: the part of a network in front of its linear head.
+
+    Must define: `size` (k) and `forward`. May set `one_pass` to False where the forward pass does not keep a
+    trace, and `highest_order` where derivatives beyond it vanish identically.
+    """
+
+    one_pass: bool = True
+    highest_order: int | None = None
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """The number of functions, k."""
+
+    @abstractmethod
+    def forward(self, x: Jet, trace: Trace | None = None) -> Jet:
+        """Inputs (K, n, e) to basis functions (K, n, k), noting in `trace` where parameters enter."""
+
+
+class Inputs:
+    """Coordinates to network inputs: to the unit box, or through the user's own map and from its range to the unit box.
+
+    The user's map takes axes by name and returns a tuple of fields, such as `lambda x, t: (torch.asinh(x / 0.01), t)`.
+    """
+
+    def __init__(self, domain: Domain, function: Coordinates | None = None):
+        self._domain, self._function = domain, function
+        self._low: list[float] = []
+        self._width: list[float] = []
+        if function is not None:
+            self._find_range()
+        corner = torch.from_numpy(domain.bounds[:, 0]).unsqueeze(0)
+        self.size = self(corner, total_order(domain.axes, 0)).coefficients.shape[-1]
+
+    def __call__(self, x: Tensor, indices: Any) -> Jet:
+        """The inputs at x (n, d) as a jet (K, n, e)."""
+        coordinates = dict(zip(self._domain.axes.names, coordinate_jets(indices, x), strict=True))
+        jets = self._domain.scaled(coordinates) if self._function is None else self._mapped(coordinates)
+        return Jet(indices, torch.stack([jet.restricted(indices).coefficients for jet in jets], dim=-1))
+
+    @property
+    def groups(self) -> list[list[int]]:
+        """The inputs in groups that depend on the same coordinates, such as the two of a periodic axis."""
+        indices = total_order(self._domain.axes, 1)
+        slopes = self(_probe_points(self._domain)[-64:], indices).coefficients[1:].abs().amax(dim=1)
+        groups: dict[tuple[bool, ...], list[int]] = {}
+        for place, column in enumerate((slopes > 0).T.tolist()):
+            groups.setdefault(tuple(column), []).append(place)
+        return list(groups.values())
+
+    def _mapped(self, coordinates: Mapping[str, Jet]) -> list[Jet]:
+        jets = _evaluated(self._function, coordinates)
+        if not self._low:
+            return jets
+        return [(jet - low) / width for jet, low, width in zip(jets, self._low, self._width, strict=True)]
+
+    def _find_range(self) -> None:
+        points = _probe_points(self._domain)
+        names = self._domain.axes.names
+        jets = _evaluated(
+            self._function,
+            dict(zip(names, coordinate_jets(total_order(self._domain.axes, 0), points), strict=True)),
+        )
+        for jet in jets:
+            low, high = float(jet.value.min()), float(jet.value.max())
+            self._low.append(low)
+            self._width.append(high - low or 1.0)
+
+
+class Network(nn.Module):
+    """u(x) = sum_k coef_km phi_k(x): a basis on the inputs and a linear head, coef (k, m), last in theta."""
+
+    def __init__(self, inputs: Inputs, basis: Basis, coef: Tensor):
+        super().__init__()
+        self.inputs, self.basis = inputs, basis
+        self.coef = nn.Parameter(coef)
+
+    def forward(self, x: Jet) -> Jet:
+        """The outputs (K, n, m) for inputs (K, n, e)."""
+        return self.basis(x).map(lambda c: c @ self.coef)
+
+
+def _evaluated(function: Coordinates | None, coordinates: Mapping[str, Jet]) -> list[Jet]:
+    assert function is not None
+    names = [p.name for p in signature(function).parameters.values() if p.default is p.empty]
+    if unknown := [name for name in names if name not in coordinates]:
+        raise SettingsError(
+            f"the inputs function asks for '{unknown[0]}'", expected=f"axes among {', '.join(coordinates)}"
+        )
+    result = function(**{name: coordinates[name] for name in names})
+    jets = list(result) if isinstance(result, (tuple, list)) else [result]
+    if not all(isinstance(jet, Jet) for jet in jets):
+        raise SettingsError("the inputs function", expected="a tuple of expressions of the axes", got=repr(result))
+    return jets
+
+
+def _probe_points(domain: Domain) -> Tensor:
+    """Points that span the bounding box, (n, d): its corners and a Sobol set."""
+    bounds = torch.from_numpy(domain.bounds)
+    d = len(bounds)
+    corners = torch.cartesian_prod(*([torch.tensor([0.0, 1.0], dtype=torch.float64)] * d)).reshape(-1, d)
+    unit = torch.cat([corners, torch.quasirandom.SobolEngine(d, seed=0).draw(4096, dtype=torch.float64)])
+    return bounds[:, 0] + (bounds[:, 1] - bounds[:, 0]) * unit

@@ -1,0 +1,60 @@
+"""Fully connected networks as a basis: any number of layers, plain or residual."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pinnml.calculus import Jet, functions
+from pinnml.networks.base import Basis, Trace
+from pinnml.networks.initialisation import Layer, Ridges
+
+ACTIVATIONS: dict[str, functions.Rule] = {
+    "sine": functions.sin,
+    "tanh": functions.tanh,
+    "gaussian": functions.gaussian,
+    "relu": functions.relu,
+}
+
+
+class Perceptron(Basis):
+    """a_0 = x, a_l = f(a_(l-1) W_l + b_l) (plus a_(l-1) in a residual network), and a constant: k = width + 1.
+
+    Inputs (K, n, e), functions (K, n, k). `ridges` is what a one-layer network was drawn from.
+    """
+
+    def __init__(self, layers: list[Layer], activation: str, *, residual: bool = False, ridges: Ridges | None = None):
+        super().__init__()
+        self.weights = nn.ParameterList([nn.Parameter(weight) for weight, _ in layers])
+        self.biases = nn.ParameterList([nn.Parameter(bias) for _, bias in layers])
+        self.activation, self.residual, self.ridges = activation, residual, ridges
+        self.highest_order = 1 if activation == "relu" else None
+
+    @classmethod
+    def from_ridges(cls, ridges: Ridges) -> Perceptron:
+        """The one-layer network of these ridge functions."""
+        return cls([ridges.layer()], ridges.activation, ridges=ridges)
+
+    @property
+    def size(self) -> int:
+        """The width of the last layer, and one for the constant."""
+        return len(self.biases[-1]) + 1
+
+    def forward(self, x: Jet, trace: Trace | None = None) -> Jet:
+        """The last layer's activations and the constant 1."""
+        rule = ACTIVATIONS[self.activation]
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            branch = _affine(x, weight, bias, trace, i).compose(rule)
+            x = Jet(x.indices, x.coefficients + branch.coefficients) if self.residual and i else branch
+        one = torch.zeros_like(x.coefficients[..., :1])
+        one[0] = 1.0
+        return Jet(x.indices, torch.cat([x.coefficients, one], dim=-1))
+
+
+def _affine(a: Jet, weight: Tensor, bias: Tensor, trace: Trace | None, layer: int) -> Jet:
+    """Z = a W + b, the bias on the value alone; noted in the trace."""
+    z = a.coefficients @ weight
+    z[0] += bias
+    if trace is not None:
+        trace.layer(f"weights.{layer}", f"biases.{layer}", a.coefficients, z)
+    return Jet(a.indices, z)

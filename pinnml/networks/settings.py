@@ -1,0 +1,237 @@
+"""What users choose: frozen settings that build a fresh network for a domain."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from pinnml.calculus import Jet, autodiff
+from pinnml.domains import Domain
+from pinnml.errors import SettingsError, unknown_name
+from pinnml.networks import initialisation
+from pinnml.networks.base import Basis, Coordinates, Inputs, Network, Trace
+from pinnml.networks.initialisation import Layer, Ridges
+from pinnml.networks.perceptron import ACTIVATIONS, Perceptron
+
+INITIALISATIONS = ("glorot", "siren", "box")
+#: The bandwidth of ridge functions on the unit box when none is given: a few waves across a side.
+DEFAULT_BANDWIDTH = 8.0
+
+
+class NetworkSettings(Protocol):
+    """Met by MLP, Features, Wrapped and whatever can build a network."""
+
+    def build(
+        self,
+        domain: Domain,
+        columns: int,
+        generator: torch.Generator,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Network:
+        """A fresh network with `columns` real outputs. Weights are drawn on the CPU in float64, then moved."""
+        ...
+
+    def halved(self) -> NetworkSettings | None:
+        """Settings of a network of half the size, to compare with; None where there is no such thing."""
+        ...
+
+
+@dataclass(frozen=True)
+class MLP:
+    """Settings of a multilayer perceptron.
+
+    width: neurons of each hidden layer; depth: hidden layers; activation: sine, tanh, gaussian or relu (default
+    sine for one layer, else tanh); init: glorot, siren or box (default siren for sine, else glorot); residual:
+    skip connections from the second layer on; bandwidth: the largest first-layer weight of a siren network, one
+    number or one for each input; inputs: a map of the coordinates, in jet algebra, such as
+    `lambda x, t: (torch.asinh(x / 0.01), t)`. Raises SettingsError for settings that cannot be.
+    """
+
+    width: int = 32
+    depth: int = 2
+    activation: str | None = None
+    init: str | None = None
+    residual: bool = False
+    bandwidth: float | Sequence[float] | None = None
+    inputs: Coordinates | None = None
+
+    def __post_init__(self) -> None:
+        _check_positive("width", self.width)
+        _check_positive("depth", self.depth)
+        _check_choice("activation", self.activation, ACTIVATIONS)
+        _check_choice("init", self.init, INITIALISATIONS)
+        if self.residual and self.depth < 2:
+            raise SettingsError("a residual network", expected="depth of 2 or more", got=self.depth)
+
+    def build(
+        self,
+        domain: Domain,
+        columns: int,
+        generator: torch.Generator,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Network:
+        """A fresh network with `columns` real outputs; the head is drawn with variance 2 / (k + columns)."""
+        activation = self.activation or ("sine" if self.depth == 1 else "tanh")
+        init = self.init or ("siren" if activation == "sine" else "glorot")
+        inputs = Inputs(domain, self.inputs)
+        ridges = None
+        if init == "siren":
+            ridges = _ridges(self.width, self.bandwidth, activation, inputs.size, generator)
+        layers = [ridges.layer() if ridges else self._layer(init, 1, inputs.size, generator)]
+        layers += [self._layer(init, layer, self.width, generator) for layer in range(2, self.depth + 1)]
+        basis = Perceptron(layers, activation, residual=self.residual, ridges=ridges if self.depth == 1 else None)
+        coef = torch.randn((basis.size, columns), generator=generator, dtype=torch.float64)
+        return Network(inputs, basis, coef * math.sqrt(2 / (basis.size + columns))).to(device, dtype)
+
+    def halved(self) -> MLP:
+        """The same with half the width, to compare with."""
+        return replace(self, width=max(self.width // 2, 1))
+
+    def _layer(self, init: str, layer: int, before: int, generator: torch.Generator) -> Layer:
+        if init == "glorot":
+            return initialisation.glorot(before, self.width, generator, first=layer == 1)
+        if init == "siren":
+            return initialisation.siren(before, self.width, generator)
+        if self.residual and layer > 1:
+            return initialisation.residual_box(layer, self.depth, self.width, generator)
+        return initialisation.box(before, self.width, generator)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Settings of one hidden layer of `count` random ridge functions: the adaptive basis in its simplest form.
+
+    bandwidth: the largest frequency, one number or one for each (embedded) input on the unit box; None lets the
+    solver search for it. activation: sine, tanh, gaussian, relu, or "search". inputs: as for MLP. The head starts
+    at zero. Raises SettingsError for settings that cannot be.
+    """
+
+    count: int = 400
+    activation: str = "sine"
+    bandwidth: float | Sequence[float] | None = None
+    inputs: Coordinates | None = None
+
+    def __post_init__(self) -> None:
+        _check_positive("count", self.count)
+        _check_choice("activation", self.activation, (*ACTIVATIONS, "search"))
+
+    def build(
+        self,
+        domain: Domain,
+        columns: int,
+        generator: torch.Generator,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Network:
+        """A fresh network with `columns` real outputs."""
+        inputs = Inputs(domain, self.inputs)
+        searched = ("bandwidth",) * (self.bandwidth is None) + ("activation",) * (self.activation == "search")
+        activation = "sine" if self.activation == "search" else self.activation
+        ridges = _ridges(self.count, self.bandwidth, activation, inputs.size, generator)
+        basis = Perceptron.from_ridges(replace(ridges, searched=searched))
+        coef = torch.zeros((basis.size, columns), dtype=torch.float64)
+        return Network(inputs, basis, coef).to(device, dtype)
+
+    def halved(self) -> Features:
+        """The same with half the functions, to compare with."""
+        return replace(self, count=max(self.count // 2, 1))
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """Any nn.Module (n, e) -> (n, k) as a network: its outputs are the basis, followed by a trainable coef.
+
+    The module is copied at every build; its inputs are the coordinates on the unit box, or those of `inputs`.
+    The head starts at the identity. Raises SettingsError where the module gives fewer outputs than the problem
+    has columns, or not one row a sample.
+    """
+
+    module: nn.Module
+    inputs: Coordinates | None = None
+
+    def build(
+        self,
+        domain: Domain,
+        columns: int,
+        generator: torch.Generator,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Network:
+        """A network around a copy of the module."""
+        inputs = Inputs(domain, self.inputs)
+        module = copy.deepcopy(self.module).to(device, dtype)
+        size = _output_size(module, inputs.size, dtype, device)
+        if size < columns:
+            raise SettingsError("the wrapped module has too few outputs", expected=f"at least {columns}", got=size)
+        coef = torch.eye(size, columns, dtype=torch.float64)
+        return Network(inputs, Foreign(module, size), coef).to(device, dtype)
+
+    def halved(self) -> None:
+        """There is no half of a module."""
+        return None
+
+
+class Foreign(Basis):
+    """A module of the user's as a basis; its jets come from nested automatic differentiation."""
+
+    one_pass = False
+
+    def __init__(self, module: nn.Module, size: int):
+        super().__init__()
+        self.module, self._size = module, size
+
+    @property
+    def size(self) -> int:
+        """The number of outputs of the module."""
+        return self._size
+
+    def forward(self, x: Jet, trace: Trace | None = None) -> Jet:
+        """The module's outputs and their derivatives."""
+        return autodiff.push(self.module, x)
+
+
+def _output_size(module: nn.Module, inputs: int, dtype: torch.dtype, device: torch.device) -> int:
+    with torch.no_grad():
+        output = module(torch.zeros((2, inputs), dtype=dtype, device=device))
+    if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != 2:
+        got = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
+        raise SettingsError("the wrapped module", expected=f"(2, k) for inputs (2, {inputs})", got=got)
+    return output.shape[1]
+
+
+def _ridges(
+    count: int,
+    bandwidth: float | Sequence[float] | None,
+    activation: str,
+    inputs: int,
+    generator: torch.Generator,
+) -> Ridges:
+    values = DEFAULT_BANDWIDTH if bandwidth is None else bandwidth
+    vector = torch.as_tensor(values, dtype=torch.float64)
+    if vector.ndim == 0:
+        vector = vector.expand(inputs).clone()
+    if vector.shape != (inputs,) or not bool((vector > 0).all()):
+        raise SettingsError(
+            "bandwidth",
+            expected=f"a number above 0, or one for each of the {inputs} inputs (a periodic axis has two)",
+            got=bandwidth,
+        )
+    return Ridges.draw(count, vector, activation, generator)
+
+
+def _check_positive(name: str, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise SettingsError(name, expected="a whole number of 1 or more", got=repr(value))
+
+
+def _check_choice(kind: str, name: str | None, valid: Iterable[str]) -> None:
+    if name is not None and name not in valid:
+        raise unknown_name(kind, name, valid)

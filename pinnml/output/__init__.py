@@ -1,0 +1,22 @@
+"""Fields as files for ParaView, as a picture, and the folder that a run leaves behind."""
+
+from pinnml.output.cells import CELL_KINDS, grid
+from pinnml.output.panel import History, Panel
+from pinnml.output.picture import draw
+from pinnml.output.run_folder import RunFolder
+from pinnml.output.snapshot import Snapshot
+from pinnml.output.vtk import pieces_of, write_pvd, write_vtp, write_vtu
+
+__all__ = [
+    "CELL_KINDS",
+    "History",
+    "Panel",
+    "RunFolder",
+    "Snapshot",
+    "draw",
+    "grid",
+    "pieces_of",
+    "write_pvd",
+    "write_vtp",
+    "write_vtu",
+]

@@ -1,0 +1,129 @@
+"""The folder of one run: settings, verdict, history, checkpoint, picture and fields, by fixed names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pinnml.errors import SettingsError
+from pinnml.output.records import append_row, write_json, write_table
+from pinnml.output.snapshot import Snapshot
+from pinnml.output.vtk import pieces_of, write_pvd, write_vtu
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder for the files of a run; it is made when the first of them is written.
+
+    Raises:
+        SettingsError: the path, or a folder above it, is a file.
+    """
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        path = Path(self.path)
+        for place in (path, *path.parents):
+            if place.exists() and not place.is_dir():
+                raise SettingsError(
+                    "a run needs a folder",
+                    expected="a folder, or a name that is free",
+                    got=f"'{place}', which is a file",
+                    cure="choose another folder, or move the file away",
+                )
+        object.__setattr__(self, "path", path)
+
+    @property
+    def config(self) -> Path:
+        """`config.json`: what was asked."""
+        return self.path / "config.json"
+
+    @property
+    def verdict(self) -> Path:
+        """`verdict.json`: what came out, and how right it is."""
+        return self.path / "verdict.json"
+
+    @property
+    def history(self) -> Path:
+        """`history.csv`: one line for each report of the solver."""
+        return self.path / "history.csv"
+
+    @property
+    def checkpoint(self) -> Path:
+        """`checkpoint.pt`: the state from which a run goes on."""
+        return self.path / "checkpoint.pt"
+
+    @property
+    def picture(self) -> Path:
+        """`picture.png`: the fields, their errors and the history."""
+        return self.path / "picture.png"
+
+    @property
+    def fields(self) -> Path:
+        """`fields.vtu`: the fields of a steady problem."""
+        return self.path / "fields.vtu"
+
+    @property
+    def series(self) -> Path:
+        """`fields.pvd`: the fields over time; the pieces lie in `fields/`."""
+        return self.path / "fields.pvd"
+
+    def clear(self) -> None:
+        """Take away what an earlier run left under the names of this class, and nothing else."""
+        plain = (self.config, self.verdict, self.history, self.checkpoint, self.picture)
+        for file in (*plain, self.fields, self.series):
+            file.unlink(missing_ok=True)
+        self._drop_pieces(keep=())
+
+    def write_config(self, config: Mapping[str, object]) -> Path:
+        """Write `config.json`; see `write_verdict` for what becomes of values."""
+        return write_json(self.config, config)
+
+    def write_verdict(self, verdict: Mapping[str, object]) -> Path:
+        """Write `verdict.json`, strict JSON.
+
+        NaN and infinities become null; complex numbers `{"real", "imag"}`; arrays and sets lists; an
+        enumeration its value; anything else that JSON has no word for its `str`.
+        """
+        return write_json(self.verdict, verdict)
+
+    def write_history(self, rows: Iterable[Mapping[str, object]]) -> Path:
+        """Write `history.csv`: the columns are all keys, in the order in which they first appear.
+
+        Numbers stand in the shortest form that reads back to the same one; a key that a row lacks, or None,
+        is an empty cell.
+        """
+        return write_table(self.history, rows)
+
+    def append_history(self, row: Mapping[str, object]) -> Path:
+        """Add one line to `history.csv`; a new key becomes a column, empty in the lines above."""
+        return append_row(self.history, row)
+
+    def write_fields(self, snapshots: Snapshot | Sequence[Snapshot]) -> list[Path]:
+        """Write one snapshot as `fields.vtu`, or several as `fields.pvd`.
+
+        Then the other of the two, if an earlier run left it, and pieces beyond the new ones are taken away.
+
+        Returns:
+            The files that were written.
+
+        Raises:
+            ProblemError: several snapshots that are not a series over time.
+        """
+        if isinstance(snapshots, Snapshot):
+            written, other = write_vtu(self.fields, snapshots), self.series
+        else:
+            written, other = write_pvd(self.series, snapshots), self.fields
+        other.unlink(missing_ok=True)
+        self._drop_pieces(keep=written)
+        return written
+
+    def _drop_pieces(self, keep: Sequence[Path]) -> None:
+        """Remove the numbered pieces but those to keep, and their folder if nothing else is in it."""
+        stale = [piece for piece in pieces_of(self.series) if piece not in keep]
+        for piece in stale:
+            piece.unlink()
+        folder = self.series.with_suffix("")
+        if stale and not any(folder.iterdir()):
+            folder.rmdir()

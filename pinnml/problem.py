@@ -1,0 +1,268 @@
+"""A problem: a domain, fields, and equations on regions of the domain. Plain records, checked when built."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pinnml.domains import Domain, Points
+from pinnml.errors import ProblemError, UnknownNameError, unknown_name
+
+RESERVED = ("normal", "v")
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One unknown: a scalar or vector field, real or complex. A complex component owns two real columns."""
+
+    name: str
+    components: int = 1
+    is_complex: bool = False
+    is_vector: bool = False
+
+    @property
+    def columns(self) -> int:
+        """Real columns of the network's output."""
+        return self.components * (2 if self.is_complex else 1)
+
+
+@dataclass(frozen=True)
+class Equation:
+    """residual = 0 on one region or several.
+
+    The residual is left side minus right side; its argument names choose what it receives: fields, axes,
+    parameters, `normal` on the boundary, columns of data. `name` defaults to the function's own; a lambda needs
+    one. `weight` multiplies the squared residual in the loss. `integral=True` makes one row of the integral of
+    the residual over each region.
+    """
+
+    residual: Function
+    on: str | tuple[str, ...] = "interior"
+    name: str = ""
+    weight: float = 1.0
+    integral: bool = False
+
+    def __post_init__(self) -> None:
+        own_name = getattr(self.residual, "__name__", "")
+        if not self.name and own_name in ("", "<lambda>"):
+            raise ProblemError(
+                "an equation without a name",
+                got="a lambda" if own_name else repr(self.residual),
+                cure='give it one: Equation(lambda u: u, on="boundary", name="wall")',
+            )
+        object.__setattr__(self, "name", self.name or own_name)
+        object.__setattr__(self, "on", (self.on,) if isinstance(self.on, str) else tuple(self.on))
+        if not self.on:
+            raise ProblemError(f"equation '{self.name}' is on no region", cure='name one: on="interior"')
+        if not (isinstance(self.weight, (int, float)) and 0 < self.weight < math.inf):
+            raise ProblemError(f"equation '{self.name}': weight", expected="a number above 0", got=self.weight)
+        argument_names(self.residual, f"equation '{self.name}'")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One equation on one region under a name that is unique in its problem."""
+
+    name: str
+    equation: Equation
+    region: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Find fields on a domain that satisfy the equations.
+
+    domain: a Box, Points, ... fields: names, or a mapping name -> kind, where kind is 1 or float (real scalar),
+    a number of components, complex, or (components, complex). exact: the solution as a function of axes and
+    parameters, in torch, a value or a dict by field. reference: the same as a NumPy function (n, d) -> dict,
+    neither differentiated nor checked. ansatz: what the fields are in terms of the network's own outputs, for
+    exact conditions. parameters: trainable numbers and their first guesses. data: named sets of measured points,
+    each a region of that name.
+
+    Raises ProblemError or UnknownNameError where the pieces do not fit.
+    """
+
+    domain: Domain
+    fields: Any
+    equations: tuple[Equation, ...]
+    exact: Function | None = None
+    reference: Function | None = None
+    ansatz: Function | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    data: Mapping[str, Points] = field(default_factory=dict)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        equations = (self.equations,) if isinstance(self.equations, Equation) else tuple(self.equations)
+        object.__setattr__(self, "fields", _fields(self.fields))
+        object.__setattr__(self, "equations", equations)
+        if not equations:
+            raise ProblemError("a problem without equations", cure="add Equation(residual)")
+        self._check_names()
+        for term in self.terms:
+            self.check_arguments(term.equation.residual, term.region, f"equation '{term.equation.name}'")
+        for function, what in ((self.exact, "exact"), (self.ansatz, "ansatz")):
+            if function is not None:
+                known = {*self.domain.axes.names, *self.parameters} | (
+                    {f.name for f in self.fields} if what == "ansatz" else set()
+                )
+                _check_known(argument_names(function, what), known, what)
+        self._check_fields_used()
+        self._check_conditions()
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Every equation on every one of its regions; names that would repeat get `@region` added."""
+        pairs = [(equation, region) for equation in self.equations for region in equation.on]
+        names = [equation.name for equation, _ in pairs]
+        terms = []
+        for equation, region in pairs:
+            unique = names.count(equation.name) == 1
+            terms.append(
+                Term(equation.name if unique else f"{equation.name}@{region}", equation, self.canonical(region))
+            )
+        if len({term.name for term in terms}) != len(terms):
+            raise ProblemError(
+                "two equations of one name on one region",
+                got=", ".join(term.name for term in terms),
+                cure="give one of them a name of its own: Equation(..., name=...)",
+            )
+        return tuple(terms)
+
+    @property
+    def columns(self) -> int:
+        """Real columns of the network's output."""
+        return sum(f.columns for f in self.fields)
+
+    def canonical(self, region: str) -> str:
+        """The canonical name of a region of the domain, or the name of a data set."""
+        if region in self.data:
+            return region
+        try:
+            return self.domain.region(region)
+        except UnknownNameError as error:
+            if not self.data:
+                raise
+            raise unknown_name("region", region, (*self.domain.regions, *self.data)) from error
+
+    def columns_of(self, region: str) -> tuple[str, ...]:
+        """The names of measured values on a region."""
+        holder = self.data.get(region, self.domain)
+        return holder.columns if isinstance(holder, Points) else ()
+
+    def available(self, region: str) -> set[str]:
+        """All argument names that a residual on this region may use."""
+        names = {f.name for f in self.fields} | set(self.domain.axes.names) | set(self.parameters)
+        on_domain = region not in self.data
+        return (
+            names
+            | set(self.columns_of(region))
+            | ({"normal"} if on_domain and self.domain.has_normal(region) else set())
+        )
+
+    def _check_names(self) -> None:
+        groups = {
+            "field": [f.name for f in self.fields],
+            "axis": list(self.domain.axes.names),
+            "parameter": list(self.parameters),
+        }
+        seen: dict[str, str] = {}
+        for kind, names in groups.items():
+            for name in names:
+                if name in RESERVED or not name.isidentifier():
+                    raise ProblemError(
+                        f"the {kind} name '{name}' cannot be used",
+                        expected=f"a Python name, not one of {RESERVED}",
+                    )
+                if name in seen:
+                    raise ProblemError(f"'{name}' is both a {seen[name]} and a {kind}", cure="rename one of them")
+                seen[name] = kind
+        for name, points in self.data.items():
+            if points.axes.names != self.domain.axes.names:
+                raise ProblemError(
+                    f"data set '{name}' has other axes than the domain",
+                    expected=", ".join(self.domain.axes.names),
+                    got=", ".join(points.axes.names),
+                )
+            if clash := set(points.columns) & set(seen):
+                raise ProblemError(
+                    f"data set '{name}': the column '{min(clash)}' is also a {seen[min(clash)]}",
+                    cure="rename it",
+                )
+
+    def check_arguments(self, function: Function, region: str, what: str) -> None:
+        """Raise UnknownNameError, listing the names there are, if a function asks for what a region does not have."""
+        known = self.available(region)
+        for name in argument_names(function, what):
+            if name == "normal" and name not in known:
+                raise ProblemError(
+                    f"{what} asks for a normal on '{region}'", expected="a region of the boundary of space"
+                )
+            _check_known((name,), known, f"{what} on '{region}'")
+
+    def _check_fields_used(self) -> None:
+        used = {name for equation in self.equations for name in argument_names(equation.residual, equation.name)}
+        for f in self.fields:
+            if f.name not in used:
+                raise ProblemError(
+                    f"no equation uses the field '{f.name}'",
+                    cure="write an equation for it, or take it out of fields",
+                )
+
+    def _check_conditions(self) -> None:
+        """Where space has open faces, something must be said on one of them, or by an ansatz or data."""
+        faces = [face for face in self.domain.regions if self.domain.has_normal(self.domain.region(face))]
+        conditions = any(term.region in self.data or self.domain.has_normal(term.region) for term in self.terms)
+        if faces and not conditions and self.ansatz is None:
+            raise ProblemError(
+                "no boundary condition",
+                expected=f"an equation on one of {', '.join(faces)}, an ansatz, or data",
+                got=f"equations on {', '.join(sorted({term.region for term in self.terms}))} only",
+                cure='add Equation(lambda u: u, on="boundary", name="wall"), or make the axes Periodic(low, high) '
+                "or, if no derivative is taken along them, Parameter(low, high)",
+            )
+
+
+def argument_names(function: Function, what: str) -> tuple[str, ...]:
+    """The names of a function's arguments that have no default; `*args` and `**kwargs` are refused."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        raise ProblemError(f"{what} is not a function with named arguments", got=repr(function)) from None
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise ProblemError(f"{what} takes {parameter}", expected="arguments by name, such as (u, x, t)")
+    return tuple(p.name for p in parameters if p.default is p.empty)
+
+
+def _check_known(names: tuple[str, ...], known: set[str], where: str) -> None:
+    for name in names:
+        if name not in known:
+            raise unknown_name("argument", name, known, where=where)
+
+
+def _fields(declared: Any) -> tuple[Field, ...]:
+    if isinstance(declared, str):
+        declared = (declared,)
+    kinds = dict(declared) if isinstance(declared, Mapping) else dict.fromkeys(declared, 1)
+    if not kinds:
+        raise ProblemError("a problem without fields", cure='name them: fields=("u",)')
+    return tuple(name if isinstance(name, Field) else _field(name, kind) for name, kind in kinds.items())
+
+
+def _field(name: str, kind: Any) -> Field:
+    if kind in (float, complex):
+        return Field(name, 1, kind is complex)
+    size, number = kind if isinstance(kind, tuple) and len(kind) == 2 else (kind, float)
+    if not (isinstance(size, int) and not isinstance(size, bool) and size > 0 and number in (float, complex)):
+        raise ProblemError(
+            f"field '{name}'",
+            expected="1, a number of components, complex, or (components, complex)",
+            got=repr(kind),
+        )
+    is_vector = isinstance(kind, tuple) or size > 1
+    return Field(name, size, number is complex, is_vector)

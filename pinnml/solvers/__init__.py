@@ -1,0 +1,22 @@
+"""Solvers: frozen settings that move theta from step to step until they have a reason to stop."""
+
+from pinnml.solvers.base import Report, Solver, Status, Step
+from pinnml.solvers.gradient import LBFGS, Adam
+from pinnml.solvers.levenberg_marquardt import LevenbergMarquardt, Schedule
+from pinnml.solvers.lsgd import LSGD
+
+#: What the command line calls the solvers.
+SOLVERS: dict[str, type[Solver]] = {"lsgd": LSGD, "lm": LevenbergMarquardt, "adam": Adam, "lbfgs": LBFGS}
+
+__all__ = [
+    "LBFGS",
+    "LSGD",
+    "SOLVERS",
+    "Adam",
+    "LevenbergMarquardt",
+    "Report",
+    "Schedule",
+    "Solver",
+    "Status",
+    "Step",
+]

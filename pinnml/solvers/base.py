@@ -1,0 +1,79 @@
+"""What a solver is: frozen settings, a state that is handed on, one step at a time, and a reason to stop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from torch import Tensor
+
+from pinnml.errors import SettingsError
+from pinnml.system import System
+
+
+class Status(Enum):
+    """Why a solve ended; the value is the message."""
+
+    SOLVED = "the least-squares problem for the head was solved"
+    CONVERGED = "the residual reached the tolerance"
+    ROUND_OFF = "no step can lower the residual any more: it is at round-off for this basis"
+    STALLED = "further steps gain next to nothing"
+    STEPS = "the limit of steps was reached before the solver's own test was met"
+    SECONDS = "the limit of time was reached before the solver's own test was met"
+    DIVERGED = "the residual grew without bound; the last good state was kept"
+    NOT_FINITE = "the residual became NaN or infinite; the last good state was kept"
+    INTERRUPTED = "interrupted; the last good state was kept"
+
+    @property
+    def by_own_test(self) -> bool:
+        """Whether the solver itself found that it was done."""
+        return self in (Status.SOLVED, Status.CONVERGED, Status.ROUND_OFF, Status.STALLED)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one step tells: the loss after it, the status if it was the last, and further figures by name."""
+
+    loss: float
+    status: Status | None = None
+    notes: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """The outcome of one step. A solver may hand back another system, such as a refined or re-weighted one."""
+
+    system: System
+    theta: Tensor
+    state: Any
+    report: Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solver(ABC):
+    """Frozen settings with two methods. steps: most steps; seconds: most seconds, None for no limit."""
+
+    steps: int = 100
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.steps, int) or self.steps < 1:
+            raise SettingsError("steps", expected="a whole number of 1 or more", got=repr(self.steps))
+        if self.seconds is not None and not self.seconds > 0:
+            raise SettingsError("seconds", expected="a number above 0, or None", got=repr(self.seconds))
+
+    @abstractmethod
+    def init(self, system: System, theta: Tensor) -> Any:
+        """The state before the first step."""
+
+    @abstractmethod
+    def step(self, system: System, theta: Tensor, state: Any) -> Step:
+        """One step from theta (P,)."""
+
+
+def stalled(losses: Sequence[float], patience: int) -> bool:
+    """Whether the loss fell by less than a tenth over the last `patience` steps."""
+    return len(losses) > patience and losses[-1] > 0.9 * losses[-1 - patience]

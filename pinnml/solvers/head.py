@@ -1,0 +1,123 @@
+"""The linear head by least squares: outright for linear problems, by Gauss-Newton steps for others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinnml.linalg import LeastSquares, RankRevealed, triangle
+from pinnml.solvers.trust_region import half_square
+from pinnml.system import System
+
+#: Relative rank cut-offs that are tried when none is given.
+CUTOFFS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-10, 1e-8)
+#: Halvings of a Gauss-Newton step before it is given up.
+HALVINGS = 8
+
+
+@dataclass(frozen=True)
+class HeadFit:
+    """A fitted head: the system it was fitted on, theta, the rows there (those of the penalty last), and the rank."""
+
+    system: System
+    theta: Tensor
+    rows: Tensor
+    rank: int
+    condition: float
+    cutoff: float
+
+    @property
+    def loss(self) -> float:
+        """1/2 |r|^2 + 1/2 damping |coef|^2."""
+        return half_square(self.rows)
+
+
+def fit_head(
+    system: System,
+    theta: Tensor,
+    *,
+    cutoffs: Sequence[float] = CUTOFFS,
+    damping: float = 0.0,
+    balance: bool = False,
+) -> HeadFit:
+    """The head that minimises 1/2 |r|^2 + 1/2 damping |coef|^2 with the hidden parameters held.
+
+    Linear problems are solved outright; nonlinear ones take one safeguarded Gauss-Newton step. Of several relative
+    rank cut-offs the one is kept whose residual is least: on held-out points, or for nonlinear problems on the
+    rows. `balance` first weights the equations so that their rows are equally long (see `balancing_weights`).
+    """
+    start = theta.clone()
+    if system.is_linear:
+        start[system.head] = 0.0
+    r, j = system.linearise(start, system.head)
+    if balance:
+        weights = balancing_weights(system, j)
+        for name, rows in system.rows.items():
+            factor = math.sqrt(weights[name] / system.weights[name])
+            r[rows] *= factor
+            j[rows] *= factor
+        system = system.with_weights(weights)
+    if damping:
+        penalty = math.sqrt(damping) * torch.eye(j.shape[1], dtype=j.dtype, device=j.device)
+        j, r = torch.cat([j, penalty]), torch.cat([r, math.sqrt(damping) * start[system.head]])
+    revealed = RankRevealed(triangle(j, -r))
+    steps = [(cutoff, revealed.solve(cutoff)) for cutoff in cutoffs]
+    if system.is_linear:
+        cutoff, best = steps[0] if len(steps) == 1 else min(steps, key=_judge(system, start))
+        return HeadFit(system, _moved(system, start, best.x), r + j @ best.x, best.rank, best.condition, cutoff)
+    tried = [_halved(system, start, step, cutoff, damping, half_square(r)) for cutoff, step in steps]
+    fits = [fit for fit in tried if fit is not None]
+    return min(fits, key=lambda fit: fit.loss, default=HeadFit(system, start, r, 0, math.inf, cutoffs[0]))
+
+
+def balancing_weights(system: System, j: Tensor) -> dict[str, float]:
+    """Weights of the equations with which rows of the head Jacobian are equally long on average.
+
+    Rows of -laplacian(u) are longer than those of u by the square of the basis' frequencies; without this the
+    conditions on the boundary are fitted that much worse. The user's own weights stay on top.
+    """
+    squares = {}
+    for block in system.blocks:
+        measure = float(block.sample.weight.sum())
+        for term, components in zip(block.terms, block.components, strict=True):
+            extent = components * (1.0 if term.equation.integral else measure)
+            squares[term.name] = float(j[system.rows[term.name]].square().sum()) / (extent * system.weights[term.name])
+    longest = max(squares.values())
+    own = {term.name: term.equation.weight for term in system.problem.terms}
+    return {name: own[name] * (longest / square if square > 0 else 1.0) for name, square in squares.items()}
+
+
+def _judge(system: System, start: Tensor) -> Callable[[tuple[float, LeastSquares]], float]:
+    """The loss of a linear problem's solution on held-out points."""
+    judge = system.held_out or system
+    known, rows = judge.linearise(start, judge.head)
+
+    def score(candidate: tuple[float, LeastSquares]) -> float:
+        return half_square(known + rows @ candidate[1].x)
+
+    return score
+
+
+def _halved(
+    system: System, theta: Tensor, step: LeastSquares, cutoff: float, damping: float, loss: float
+) -> HeadFit | None:
+    """The longest of the steps 1, 1/2, 1/4, ... that lowers the loss."""
+    for halving in range(HALVINGS):
+        moved = _moved(system, theta, step.x / 2**halving)
+        with torch.no_grad():
+            rows = system.residual(moved)
+        if damping:
+            rows = torch.cat([rows, math.sqrt(damping) * moved[system.head]])
+        if half_square(rows) < loss:
+            return HeadFit(system, moved, rows, step.rank, step.condition, cutoff)
+    return None
+
+
+def _moved(system: System, theta: Tensor, step: Tensor) -> Tensor:
+    moved = theta.clone()
+    moved[system.head] += step
+    return moved

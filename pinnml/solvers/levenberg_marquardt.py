@@ -1,0 +1,131 @@
+"""Levenberg-Marquardt: Gauss-Newton steps within a trust region, or with constant or scheduled damping."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinnml.errors import SettingsError
+from pinnml.linalg import DampedSteps, damped_steps
+from pinnml.solvers.base import Report, Solver, Status, Step, stalled
+from pinnml.solvers.trust_region import half_square, longest_good_step
+from pinnml.system import System
+
+#: Below this relative residual the Gram matrix has too few digits, and J itself is factorised.
+GRAM_LIMIT = 1e-6
+#: Steps of no less damping than before after which the solution is taken to be near.
+TERMINAL_WINDOW = 30
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Damping that falls log-linearly from `start` to `end` over `steps` steps and stays there."""
+
+    start: float
+    end: float
+    steps: int
+
+    def __call__(self, step: int) -> float:
+        """The damping of a step, counted from 0."""
+        part = min(step / self.steps, 1.0)
+        return math.exp((1 - part) * math.log(self.start) + part * math.log(self.end))
+
+
+@dataclass(frozen=True)
+class State:
+    """What is carried from step to step: the trust radius, and the history of losses and dampings."""
+
+    radius: float = 1.0
+    losses: tuple[float, ...] = ()
+    dampings: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevenbergMarquardt(Solver):
+    """theta <- theta - rate (J^T J + mu I)^-1 J^T r, in the kernel form when there are more parameters than rows.
+
+    damping: "trust-region" (the radius follows the gain ratio), a constant mu, or a Schedule. target and
+    final_target: the gain ratios aimed at far from the solution and near it. rate multiplies the steps of constant
+    and scheduled damping, which are taken as they come. rebalance: the exponent with which the weights of
+    equations follow their share of the loss, 0 for none. tolerance: the relative residual |r| / |r_0| at which to
+    stop. patience: the steps within which the loss must fall by a tenth. mu is measured against J^T J of rows
+    scaled as in System: rows scaled by c need c^2 mu.
+
+    Sources: arXiv:2607.02194 (trust region, targets, rebalancing), arXiv:2601.03162 (constant and scheduled
+    damping, kernel form), arXiv:1201.5885 (geodesic acceleration).
+    """
+
+    steps: int = 1000
+    damping: str | float | Schedule = "trust-region"
+    target: float = 0.1
+    final_target: float = 0.5
+    rate: float = 1.0
+    rebalance: float = 0.0
+    tolerance: float = 1e-13
+    patience: int = 50
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.damping, str) and self.damping != "trust-region":
+            raise SettingsError("damping", expected='"trust-region", a number, or a Schedule', got=repr(self.damping))
+
+    def init(self, system: System, theta: Tensor) -> State:
+        """A radius of one, which the first step corrects."""
+        return State()
+
+    def step(self, system: System, theta: Tensor, state: State) -> Step:
+        """One factorisation, and the best step that it offers."""
+        if self.rebalance:
+            system = rebalanced(system, theta, self.rebalance)
+        r, j = system.linearise(theta)
+        losses = state.losses or (half_square(r),)
+        gram = half_square(r) > GRAM_LIMIT**2 * losses[0]
+        steps = damped_steps(j, r, gram=gram)
+        if self.damping != "trust-region":
+            return self._prescribed(system, theta, losses, steps)
+
+        def evaluate(step: Tensor) -> tuple[Tensor, Tensor]:
+            with torch.no_grad():
+                return system.residual(theta + step), theta + step
+
+        target = self.final_target if _is_near(state.dampings) else self.target
+        trial = longest_good_step(steps, evaluate, r, state.radius, target, bent=True)
+        if trial is None:
+            return Step(system, theta, state, Report(half_square(r), Status.ROUND_OFF, {"radius": state.radius}))
+        radius = min(trial.radius, 2 * steps.length(trial.damping))
+        state = State(radius, (*losses, trial.loss), (*state.dampings, trial.damping))
+        notes = {"damping": trial.damping, "radius": radius, "gain ratio": trial.ratio}
+        return Step(system, trial.outcome, state, Report(trial.loss, self._status(state.losses), notes))
+
+    def _prescribed(self, system: System, theta: Tensor, losses: tuple[float, ...], steps: DampedSteps) -> Step:
+        """A step of constant or scheduled damping, taken as it comes."""
+        damping = self.damping(len(losses) - 1) if isinstance(self.damping, Schedule) else float(self.damping)
+        theta = theta + self.rate * steps.step(max(damping, steps.floor))
+        with torch.no_grad():
+            loss = half_square(system.residual(theta))
+        losses = (*losses, loss)
+        return Step(system, theta, State(losses=losses), Report(loss, self._status(losses), {"damping": damping}))
+
+    def _status(self, losses: tuple[float, ...]) -> Status | None:
+        if losses[-1] <= self.tolerance**2 * losses[0]:
+            return Status.CONVERGED
+        return Status.STALLED if stalled(losses, self.patience) else None
+
+
+def rebalanced(system: System, theta: Tensor, exponent: float) -> System:
+    """The system with each weight multiplied by (mean loss / own loss)^exponent, the weights' mean kept."""
+    with torch.no_grad():
+        r = system.residual(theta)
+    own = {name: max(half_square(r[rows]), 1e-300) for name, rows in system.rows.items()}
+    mean = sum(own.values()) / len(own)
+    raised = {name: system.weights[name] * (mean / loss) ** exponent for name, loss in own.items()}
+    scale = sum(system.weights.values()) / sum(raised.values())
+    return system.with_weights({name: weight * scale for name, weight in raised.items()})
+
+
+def _is_near(dampings: tuple[float, ...]) -> bool:
+    """Whether the damping has passed its minimum: the sign that the solution is near."""
+    return bool(dampings) and len(dampings) - dampings.index(min(dampings)) > TERMINAL_WINDOW

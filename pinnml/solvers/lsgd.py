@@ -1,0 +1,177 @@
+"""LSGD: the head by least squares, the basis by descent. The hidden parameters move first, the head is solved last."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from pinnml.errors import SettingsError, unknown_name
+from pinnml.linalg import damped_steps
+from pinnml.solvers.base import Report, Solver, Status, Step, stalled
+from pinnml.solvers.descent import Memory
+from pinnml.solvers.head import CUTOFFS, HeadFit, fit_head
+from pinnml.solvers.search import best_ridges, searchable, with_ridges
+from pinnml.solvers.trust_region import longest_good_step
+from pinnml.system import System
+
+HIDDEN = ("fixed", "gradient", "gauss-newton")
+#: A Gauss-Newton iteration on the head that gains less than this part of the loss is the last.
+NEWTON_GAIN = 1e-3
+#: Gauss-Newton iterations on the head after each move of the basis, for nonlinear problems.
+HEAD_ITERATIONS = 3
+#: Moves along one direction, each a third of the one before, until the loss falls.
+THIRDS = 12
+#: The gain ratio that variable projection aims at.
+TARGET = 0.2
+
+
+@dataclass(frozen=True)
+class State:
+    """What is carried from step to step. `fit` is None before the first; `head_is_done` once its problem is solved.
+
+    memory and gradient belong to "gradient", radius to "gauss-newton".
+    """
+
+    fit: HeadFit | None = None
+    losses: tuple[float, ...] = ()
+    head_is_done: bool = False
+    memory: Memory = field(default_factory=Memory)
+    gradient: Tensor | None = None
+    radius: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSGD(Solver):
+    """Adaptive-basis least squares / gradient descent (arXiv:1912.04862).
+
+    Each step moves the hidden parameters, then solves for the head, and is kept only if the loss after both is
+    lower. Linear problems have their head solved outright, nonlinear ones by Gauss-Newton iterations.
+
+    hidden: "gradient" (quasi-Newton directions from the gradient of the reduced loss, which at the fitted head is
+    that of the loss with the head held), "gauss-newton" (variable projection: steps on the residual with the reach
+    of the head projected out), or "fixed". cutoff: relative rank cut-off of the head; None to choose it on
+    held-out points. damping: the Tikhonov term damping |coef|^2, without which a head of nearly dependent
+    functions does not move smoothly with them. balance: weight the equations so that their rows are equally long.
+    search: look for the bandwidth and activation that the network leaves open. tolerance: the relative residual
+    (see `System.relative`) at which the solve ends. patience: steps within which the loss must fall by a tenth.
+    rate: the length of the first move of "gradient".
+    """
+
+    hidden: str = "gradient"
+    cutoff: float | None = None
+    damping: float = 0.0
+    balance: bool = True
+    search: bool = True
+    tolerance: float = 1e-8
+    patience: int = 20
+    rate: float = 1e-2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.hidden not in HIDDEN:
+            raise unknown_name("way to move the basis", self.hidden, HIDDEN)
+        if self.damping < 0:
+            raise SettingsError("damping", expected="0 or more", got=self.damping)
+
+    def init(self, system: System, theta: Tensor) -> State:
+        """Nothing yet: the first step searches and fits."""
+        return State()
+
+    def step(self, system: System, theta: Tensor, state: State) -> Step:
+        """First the search and the first fit; then Gauss-Newton on the head until it is done; then the basis."""
+        fit = state.fit
+        if fit is None:
+            return self._first(system, theta, state)
+        if not state.head_is_done:
+            return self._after(state, self._fit(fit.system, fit.theta, fit.cutoff))
+        return self._descended(fit, state) if self.hidden == "gradient" else self._projected(fit, state)
+
+    def _first(self, system: System, theta: Tensor, state: State) -> Step:
+        notes: dict[str, float | int | str] = {}
+        ridges = searchable(system) if self.search else None
+        if ridges is not None:
+            ridges = best_ridges(system, ridges)
+            system = with_ridges(system, replace(ridges, searched=()))
+            theta = system.initial()
+            notes["bandwidth"] = " ".join(f"{value:.3g}" for value in ridges.bandwidth.tolist())
+            notes["activation"] = ridges.activation
+        cutoffs = CUTOFFS if self.cutoff is None else (self.cutoff,)
+        fit = fit_head(system, theta, cutoffs=cutoffs, damping=self.damping, balance=self.balance)
+        return self._after(state, fit, **notes)
+
+    def _fit(self, system: System, theta: Tensor, cutoff: float, iterations: int = 1) -> HeadFit:
+        fit = fit_head(system, theta, cutoffs=(cutoff,), damping=self.damping)
+        for _ in range(0 if system.is_linear else iterations - 1):
+            fit = fit_head(system, fit.theta, cutoffs=(cutoff,), damping=self.damping)
+        return fit
+
+    def _after(self, state: State, fit: HeadFit, **notes: float | int | str) -> Step:
+        """What to carry on and report after a fit of the head that is kept."""
+        losses = (*state.losses, fit.loss)
+        gained = len(losses) < 2 or fit.loss < (1 - NEWTON_GAIN) * losses[-2]
+        done = state.head_is_done or fit.system.is_linear or not gained
+        state = replace(state, fit=fit, losses=losses, head_is_done=done)
+        notes = {"rank": fit.rank, "condition": fit.condition, "cutoff": fit.cutoff, **notes}
+        worst = max(fit.system.relative(fit.theta).values())
+        status = None
+        if worst <= self.tolerance:
+            status = Status.CONVERGED
+        elif done and self.hidden == "fixed":
+            status = Status.SOLVED
+        elif done and stalled(losses, self.patience):
+            status = Status.STALLED
+        return Step(fit.system, fit.theta, state, Report(fit.loss, status, {**notes, "relative residual": worst}))
+
+    def _descended(self, fit: HeadFit, state: State) -> Step:
+        """A move of the hidden parameters downhill, then the head; a third of the move if the loss did not fall."""
+        system, gradient = fit.system, state.gradient
+        if gradient is None:
+            gradient = system.loss_and_gradient(fit.theta)[1][system.hidden]
+        move = state.memory.direction(gradient) * (1.0 if state.memory.pairs else self.rate)
+        for _ in range(THIRDS):
+            moved = fit.theta.clone()
+            moved[system.hidden] += move
+            trial = self._fit(system, moved, fit.cutoff, iterations=HEAD_ITERATIONS)
+            if trial.loss < fit.loss:
+                slope = system.loss_and_gradient(trial.theta)[1][system.hidden]
+                memory = state.memory.with_pair(move, slope - gradient)
+                return self._after(replace(state, memory=memory, gradient=slope), trial)
+            move = move / 3
+        if state.memory.pairs:  # the memory misleads: start it afresh
+            return self._after(replace(state, memory=Memory()), fit)
+        return Step(system, fit.theta, state, Report(fit.loss, Status.ROUND_OFF))
+
+    def _projected(self, fit: HeadFit, state: State) -> Step:
+        """One Gauss-Newton step on the residual with the reach of the head projected out (Kaufman's form)."""
+        system = fit.system
+        j = system.jacobian(fit.theta)
+        head, hidden = j[:, system.head], j[:, system.hidden]
+        if self.damping:
+            penalty = math.sqrt(self.damping) * torch.eye(head.shape[1], dtype=j.dtype, device=j.device)
+            head = torch.cat([head, penalty])
+            hidden = torch.cat([hidden, hidden.new_zeros((len(penalty), hidden.shape[1]))])
+        reach = _orthonormal(head, fit.cutoff)
+        steps = damped_steps(hidden - reach @ (reach.mT @ hidden), fit.rows, gram=True)
+
+        def evaluate(step: Tensor) -> tuple[Tensor, HeadFit]:
+            moved = fit.theta.clone()
+            moved[system.hidden] += step
+            trial = self._fit(system, moved, fit.cutoff, iterations=HEAD_ITERATIONS)
+            return trial.rows, trial
+
+        trial = longest_good_step(steps, evaluate, fit.rows, state.radius, TARGET, bent=False)
+        if trial is None:
+            return Step(system, fit.theta, state, Report(fit.loss, Status.ROUND_OFF, {"radius": state.radius}))
+        notes = {"damping": trial.damping, "radius": trial.radius, "gain ratio": trial.ratio}
+        return self._after(replace(state, radius=trial.radius), trial.outcome, **notes)
+
+
+def _orthonormal(a: Tensor, cutoff: float) -> Tensor:
+    """Orthonormal columns that span those of A (M, k), less the directions that the cut-off leaves out."""
+    lengths = torch.linalg.vector_norm(a, dim=0)
+    q, r = torch.linalg.qr(a / torch.where(lengths > 0, lengths, 1.0))
+    u, s, _ = torch.linalg.svd(r)
+    return q @ u[:, s > cutoff * s[0]]

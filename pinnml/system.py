@@ -1,0 +1,430 @@
+"""The system that solvers see: residual rows r(theta), their Jacobian, and the loss 1/2 |r|^2."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from pinnml.calculus import Jet, MultiIndex
+from pinnml.domains import Sample
+from pinnml.errors import CouplingError, SettingsError
+from pinnml.evaluation import Needs, check_finite, discover, namespace, real, residuals
+from pinnml.jacobian import Link, fill, hidden_links
+from pinnml.networks import Network, Trace
+from pinnml.problem import Problem, Term
+
+#: Writes scale_n dr_n/dtheta of a residual component r (n,) into rows of the Jacobian (n, P).
+Writer: TypeAlias = Callable[[Tensor, Tensor, Tensor], None]
+#: Numbers in the jets of one chunk of samples: such chunks stay in a CPU's cache, or fill a GPU.
+CHUNK_NUMBERS = {"cpu": 2**17, "cuda": 2**27}
+#: Samples of a chunk where the Jacobian is found by differentiating whole chunks: the cost grows with its square.
+FALLBACK_CHUNK = 32
+
+
+@dataclass(frozen=True)
+class Block:
+    """The samples of one region with the equations on it. inputs (K, n, e) are the network's, worked out once.
+
+    components: the number of real rows of each term at each sample.
+    """
+
+    region: str
+    sample: Sample
+    needs: Needs
+    inputs: Jet
+    terms: tuple[Term, ...]
+    components: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.sample)
+
+    def picked(self, samples: Tensor | slice) -> Block:
+        """The block on some of its samples."""
+        return replace(self, sample=self.sample[samples], inputs=self.inputs.map(lambda c: c[:, samples]))
+
+    def thinned(self, n: int) -> Block:
+        """The block on at most n samples, spread evenly over their order, the measure kept."""
+        if n >= len(self):
+            return self
+        places = torch.linspace(0, len(self) - 1, n, device=self.sample.x.device).round().long()
+        block = self.picked(places)
+        raised = self.sample.weight.sum() / block.sample.weight.sum()
+        return replace(block, sample=replace(block.sample, weight=block.sample.weight * raised))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """theta taken apart: the basis' own parameters, the problem's, and the head (k, m)."""
+
+    hidden: dict[str, Tensor]
+    parameters: dict[str, Tensor]
+    coef: Tensor
+
+
+class System:
+    """Residual rows of a problem for a network on fixed samples, as functions of one real vector theta (P,).
+
+    theta = (hidden parameters, the problem's trainable parameters, head). Row n of a term is
+    sqrt(weight) sqrt(sample.weight_n) r_n, so that loss = 1/2 |r|^2 approximates the integral of r^2 / 2 and does
+    not change with the number of points. Complex components give a real row and an imaginary one.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        network: Network,
+        blocks: tuple[Block, ...],
+        *,
+        weights: Mapping[str, float] | None = None,
+        held_out: System | None = None,
+        chunk: int | None = None,
+    ):
+        self.problem, self.network, self.blocks, self.held_out = problem, network, blocks, held_out
+        self._chunk = chunk
+        self.weights = {term.name: term.equation.weight for term in problem.terms} | dict(weights or {})
+        self.rows = _rows(blocks)
+        self.n_residuals = max(rows.stop for rows in self.rows.values())
+        self._shapes = {name: p.shape for name, p in network.basis.named_parameters()}
+        n_hidden = sum(shape.numel() for shape in self._shapes.values()) + len(problem.parameters)
+        self.n_params = n_hidden + network.coef.numel()
+        self.hidden, self.head, self.all = (
+            slice(0, n_hidden),
+            slice(n_hidden, self.n_params),
+            slice(0, self.n_params),
+        )
+
+    @classmethod
+    def build(cls, problem: Problem, network: Network, samples: Mapping[str, Sample]) -> System:
+        """The system of a problem on CPU samples by canonical region; derivatives are discovered, rows checked.
+
+        Raises ShapeError, NonFiniteError, CouplingError or MissingDerivativeError where a residual is not one.
+        """
+        grouped = {region: tuple(t for t in problem.terms if t.region == region) for region in samples}
+        blocks = (_block(problem, network, terms, samples[region]) for region, terms in grouped.items() if terms)
+        system = cls(problem, network, tuple(blocks))
+        system._check_finite()
+        system._check_samples_apart()
+        return system
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The real dtype of theta."""
+        return self.network.coef.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device of theta."""
+        return self.network.coef.device
+
+    def initial(self) -> Tensor:
+        """Theta as the network was drawn, (P,)."""
+        parameters = torch.tensor(list(self.problem.parameters.values()), dtype=self.dtype, device=self.device)
+        hidden = [p.detach().reshape(-1) for _, p in self.network.basis.named_parameters()]
+        return torch.cat([*hidden, parameters, self.network.coef.detach().reshape(-1)])
+
+    def parts(self, theta: Tensor) -> Parts:
+        """Views of theta by name."""
+        hidden = {n: theta[c].view(self._shapes[n]) for n, c in self._columns.items() if n in self._shapes}
+        parameters = {name: theta[self._columns[f"problem.{name}"]].squeeze() for name in self.problem.parameters}
+        return Parts(hidden, parameters, theta[self.head].view(self.network.coef.shape))
+
+    def parameters_at(self, theta: Tensor) -> dict[str, float]:
+        """The problem's trainable parameters by name."""
+        return {name: float(value) for name, value in self.parts(theta).parameters.items()}
+
+    def network_at(self, theta: Tensor) -> Network:
+        """A copy of the network that holds theta."""
+        network, parts = copy.deepcopy(self.network), self.parts(theta.detach())
+        state = {f"basis.{name}": value for name, value in parts.hidden.items()} | {"coef": parts.coef}
+        network.load_state_dict(state, strict=False)
+        return network.requires_grad_(False)
+
+    def residual(self, theta: Tensor) -> Tensor:
+        """The weighted rows (M,), differentiable in theta (P,)."""
+        parts = self.parts(theta)
+        rows = []
+        for block in self.blocks:
+            values = [self._values(part, parts) for part in self._chunks(block)]
+            for i, term in enumerate(block.terms):
+                scale = self._scale(term, block)
+                for k in range(block.components[i]):
+                    row = scale * torch.cat([chunk[i][k] for chunk in values])
+                    rows.append(row.sum().unsqueeze(0) if term.equation.integral else row)
+        return torch.cat(rows)
+
+    def loss(self, theta: Tensor) -> Tensor:
+        """1/2 |r|^2, differentiable in theta."""
+        return 0.5 * self.residual(theta).square().sum()
+
+    def loss_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss and its gradient (P,)."""
+        theta = theta.detach().requires_grad_()
+        loss = self.loss(theta)
+        return loss.detach(), torch.autograd.grad(loss, theta)[0]
+
+    def jacobian(self, theta: Tensor, part: slice | None = None) -> Tensor:
+        """dr/dtheta (M, P), or its columns for `part`: `system.head`, `system.hidden` or `system.all`."""
+        return self.linearise(theta, part)[1]
+
+    def linearise(self, theta: Tensor, part: slice | None = None) -> tuple[Tensor, Tensor]:
+        """R (M,) and J (M, P): one reverse pass per residual component and one contraction per layer."""
+        theta, part = theta.detach(), part or self.all
+        r = theta.new_zeros(self.n_residuals)
+        j = theta.new_empty((self.n_residuals, part.stop - part.start))
+        for block in self.blocks:
+            start = 0
+            for chunk in self._chunks(block):
+                self._linearise_chunk(chunk, slice(start, start + len(chunk)), len(block), theta, part, r, j)
+                start += len(chunk)
+        return r, j
+
+    def rms(self, theta: Tensor) -> dict[str, float]:
+        """For every equation the root mean square of its unweighted residual over its region."""
+        with torch.no_grad():
+            r = self.residual(theta.detach())
+        result = {}
+        for block in self.blocks:
+            for term in block.terms:
+                square = float(r[self.rows[term.name]].square().sum()) / self.weights[term.name]
+                measure = 1.0 if term.equation.integral else float(block.sample.weight.sum())
+                result[term.name] = math.sqrt(square / measure)
+        return result
+
+    def relative(self, theta: Tensor) -> dict[str, float]:
+        """For every equation the RMS of its residual over the size of its terms: free of weights and units.
+
+        The size is sum_k |dr/dU_k| |U_k| + |r(U = 0)|, over the derivatives U_k of the outputs, where |.| is an RMS,
+        of U_k over the region where it is largest. Fields that solve nothing have a relative residual near one.
+        """
+        with torch.no_grad():
+            parts = self.parts(theta.detach())
+            outputs = [self._outputs(block, parts) for block in self.blocks]
+        largest: dict[MultiIndex, Tensor] = {}
+        for block, u in zip(self.blocks, outputs, strict=True):
+            for index, rms in zip(block.needs.outputs.indices, _rms(u, block.sample.weight), strict=True):
+                largest[index] = torch.maximum(largest.get(index, rms), rms)
+        result = {}
+        for block, u in zip(self.blocks, outputs, strict=True):
+            scale = torch.stack([largest[index] for index in block.needs.outputs.indices])
+            result |= self._relative_on(block, u, scale, parts)
+        return result
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """Whether the rows are affine in the head: r(a+b) - r(a) - r(b) + r(0) = 0 on random heads, to round-off."""
+        small = self.subset(8)
+        generator = torch.Generator().manual_seed(0)
+        theta, size = self.initial(), self.network.coef.numel()
+        a, b = (torch.randn(size, generator=generator, dtype=torch.float64).to(theta) for _ in range(2))
+        with torch.no_grad():
+            both, first, second, none = (
+                small.residual(torch.cat([theta[self.hidden], head])) for head in (a + b, a, b, torch.zeros_like(a))
+            )
+        largest = max(float(row.abs().max()) for row in (both, first, second, none))
+        return float((both - first - second + none).abs().max()) <= 4096 * torch.finfo(self.dtype).eps * largest
+
+    def subset(self, n: int) -> System:
+        """The system on at most n samples of every region."""
+        blocks = tuple(block.thinned(n) for block in self.blocks)
+        return System(self.problem, self.network, blocks, weights=self.weights)
+
+    def on(self, samples: Mapping[str, Sample]) -> System:
+        """The same equations on other CPU samples of the same regions."""
+        blocks = []
+        for block in self.blocks:
+            sample = samples[block.region].to(self.device, self.dtype)
+            inputs = self.network.inputs(sample.x, block.needs.outputs)
+            blocks.append(replace(block, sample=sample, inputs=inputs))
+        return System(self.problem, self.network, tuple(blocks), weights=self.weights)
+
+    def with_network(self, network: Network) -> System:
+        """The same rows for another network on the same inputs."""
+        held_out = self.held_out and self.held_out.with_network(network)
+        return System(self.problem, network, self.blocks, weights=self.weights, held_out=held_out)
+
+    def with_weights(self, weights: Mapping[str, float]) -> System:
+        """The same rows with other equation weights."""
+        held_out = self.held_out and self.held_out.with_weights(weights)
+        return System(self.problem, self.network, self.blocks, weights=weights, held_out=held_out)
+
+    def with_held_out(self, held_out: System) -> System:
+        """The same rows, together with a system on points that the training does not see."""
+        return System(self.problem, self.network, self.blocks, weights=self.weights, held_out=held_out)
+
+    @cached_property
+    def _columns(self) -> dict[str, slice]:
+        """The place in theta of every parameter in front of the head."""
+        sizes = {name: shape.numel() for name, shape in self._shapes.items()}
+        sizes |= {f"problem.{name}": 1 for name in self.problem.parameters}
+        columns, start = {}, 0
+        for name, size in sizes.items():
+            columns[name] = slice(start, start + size)
+            start += size
+        return columns
+
+    def _scale(self, term: Term, block: Block) -> Tensor:
+        """What multiplies each residual value on its way into the rows, (n,)."""
+        weight = block.sample.weight
+        return math.sqrt(self.weights[term.name]) * (weight if term.equation.integral else weight.sqrt())
+
+    def _chunks(self, block: Block) -> Iterator[Block]:
+        """The block in pieces whose jets fit the cache."""
+        size = self._chunk or FALLBACK_CHUNK
+        if self._chunk is None and self.network.basis.one_pass:
+            numbers = len(block.needs.outputs) * self.network.basis.size
+            size = max(CHUNK_NUMBERS[self.device.type] // numbers, 64)
+        return (block.picked(slice(start, start + size)) for start in range(0, len(block), size))
+
+    def _basis(self, block: Block, parts: Parts, trace: Trace | None = None) -> Tensor:
+        """The basis functions (K, n, k) at the samples of a block."""
+        return torch.func.functional_call(self.network.basis, parts.hidden, (block.inputs, trace)).coefficients
+
+    def _residuals(self, block: Block, outputs: Tensor, parameters: Mapping[str, Tensor]) -> list[list[Tensor]]:
+        """Real residual components by term, from the network's outputs (K, n, m)."""
+        jet = Jet(block.needs.outputs, outputs)
+        known = namespace(self.problem, block.sample, block.needs, jet, parameters)
+        return [real(residuals(term, known, len(block))) for term in block.terms]
+
+    def _outputs(self, block: Block, parts: Parts) -> Tensor:
+        """The network's outputs (K, n, m) at the samples of a block."""
+        return torch.cat([self._basis(chunk, parts) @ parts.coef for chunk in self._chunks(block)], dim=1)
+
+    def _values(self, block: Block, parts: Parts) -> list[list[Tensor]]:
+        outputs = self._basis(block, parts) @ parts.coef
+        return self._residuals(block, outputs, {name: v.expand(len(block)) for name, v in parts.parameters.items()})
+
+    def _relative_on(self, block: Block, outputs: Tensor, scale: Tensor, parts: Parts) -> dict[str, float]:
+        """Relative residuals of the equations on one region; `scale` (K, m) is the size of the outputs."""
+        parameters = {name: v.detach().expand(len(block)) for name, v in parts.parameters.items()}
+        weight, result = block.sample.weight, {}
+        with torch.enable_grad():
+            at_zero = self._residuals(block, torch.zeros_like(outputs), parameters)
+            values = self._residuals(block, outputs.requires_grad_(), parameters)
+        for term, components, rest in zip(block.terms, values, at_zero, strict=True):
+            square = size = 0.0
+            for r, r_zero in zip(components, rest, strict=True):
+                g = torch.autograd.grad(r.sum(), outputs, retain_graph=True)[0] if r.requires_grad else 0 * outputs
+                square += float(_rms(r.detach(), weight)) ** 2
+                size += float((_rms(g, weight) * scale).sum() + _rms(r_zero.detach(), weight)) ** 2
+            result[term.name] = math.sqrt(square / (size + torch.finfo(self.dtype).tiny))
+        return result
+
+    def _linearise_chunk(
+        self, block: Block, place: slice, n: int, theta: Tensor, part: slice, r: Tensor, j: Tensor
+    ) -> None:
+        """Fill the rows of one chunk, which stands at `place` among the n samples of its region."""
+        by_chunks = part.start < self.hidden.stop and not self.network.basis.one_pass
+        values, write = (self._differentiated if by_chunks else self._traced)(block, theta, part)
+        for term, components in zip(block.terms, values, strict=True):
+            scale, first = self._scale(term, block), self.rows[term.name].start
+            for k, component in enumerate(components):
+                if not term.equation.integral:
+                    rows = slice(first + k * n + place.start, first + k * n + place.stop)
+                    r[rows] = scale * component.detach()
+                    write(component, scale, j[rows])
+                    continue
+                samples = j.new_empty((len(block), j.shape[1]))
+                write(component, scale, samples)
+                r[first + k] += (scale * component.detach()).sum()
+                j[first + k] = samples.sum(dim=0) + (j[first + k] if place.start else 0.0)
+
+    def _traced(self, block: Block, theta: Tensor, part: slice) -> tuple[list[list[Tensor]], Writer]:
+        """Residuals of a chunk, and how to write the Jacobian of one: from the links that the forward pass left."""
+        hidden = part.start < self.hidden.stop
+        parts, trace = self.parts(theta), Trace()
+        with torch.set_grad_enabled(hidden):
+            basis = self._basis(block, parts, trace if hidden else None)
+        with torch.enable_grad():
+            outputs = basis @ parts.coef
+            if not outputs.requires_grad:
+                outputs.requires_grad_()
+            parameters = {n: trace.per_sample(f"problem.{n}", v, len(block)) for n, v in parts.parameters.items()}
+            values = self._residuals(block, outputs, parameters)
+        links = hidden_links(trace, self._columns) if hidden else []
+        if part.stop == self.head.stop:
+            links.append(Link(slice(self.head.start - part.start, part.stop - part.start), basis.detach(), outputs))
+        return values, lambda component, scale, rows: fill(component, scale, links, rows)
+
+    def _differentiated(self, block: Block, theta: Tensor, part: slice) -> tuple[list[list[Tensor]], Writer]:
+        """The same for a basis that keeps no trace: reverse mode through the whole of a small chunk."""
+
+        def rows(values: Tensor) -> Tensor:
+            whole = torch.cat([theta[: part.start], values, theta[part.stop :]])
+            return torch.stack([c for components in self._values(block, self.parts(whole)) for c in components])
+
+        values = self._values(block, self.parts(theta))
+        places = {id(c): k for k, c in enumerate(c for components in values for c in components)}
+        jacobian = torch.func.jacrev(rows)(theta[part])
+
+        def write(component: Tensor, scale: Tensor, target: Tensor) -> None:
+            torch.mul(jacobian[places[id(component)]], scale.unsqueeze(1), out=target)
+
+        return values, write
+
+    def _check_finite(self) -> None:
+        """Refuse NaN and infinity at the start, where they can only come from the user's functions."""
+        parts = self.parts(self.initial())
+        with torch.no_grad():
+            for block in self.blocks:
+                for term, components in zip(block.terms, self._values(block, parts), strict=True):
+                    check_finite(term, components, block.sample, self.problem.domain.axes)
+
+    def _check_samples_apart(self) -> None:
+        """W J, found sample by sample, must be the gradient of w . r with the samples taken together."""
+        together, theta = self.subset(8), self.initial().requires_grad_()
+        apart = System(self.problem, self.network, together.blocks, weights=self.weights, chunk=4)
+        r, generator = together.residual(theta), torch.Generator().manual_seed(0)
+        w = torch.randn(len(r), generator=generator, dtype=torch.float64).to(r)
+        j = apart.jacobian(theta)
+        tolerance = 1e-8 if self.dtype == torch.float64 else 1e-3
+        for name, rows in together.rows.items():
+            expected = torch.autograd.grad(w[rows] @ r[rows], theta, retain_graph=True)[0]
+            defect = float((w[rows] @ j[rows] - expected).abs().max())
+            if defect > tolerance * (1 + float(expected.abs().max())):
+                raise CouplingError(
+                    f"equation '{name}' mixes samples, or the network does",
+                    expected="a residual at each point that depends on that point alone",
+                    got=f"a derivative that differs by {defect:.1e} when the points are taken together",
+                    cure="write an integral as Equation(..., integral=True); take out means and batch statistics",
+                )
+
+
+def _block(problem: Problem, network: Network, terms: tuple[Term, ...], sample: Sample) -> Block:
+    """The block of one region; derivatives are those that some equation on it needs."""
+    found = [discover(problem, term, sample) for term in terms]
+    needs = reduce(Needs.joined, (need for need, _ in found))
+    highest = network.basis.highest_order
+    if highest is not None and needs.outputs.order > highest:
+        raise SettingsError(
+            "the activation has no derivative of the order that the equations need",
+            expected=f"order {needs.outputs.order}, for {needs.outputs}",
+            got=f"order {highest} at most",
+            cure="choose sine, tanh or gaussian, or write the equation as a system of first order",
+        )
+    sample = sample.to(network.coef.device, network.coef.dtype)
+    inputs = network.inputs(sample.x, needs.outputs)
+    return Block(terms[0].region, sample, needs, inputs, terms, tuple(components for _, components in found))
+
+
+def _rms(values: Tensor, weight: Tensor) -> Tensor:
+    """Root mean square over the samples: (n,) to a scalar, (K, n, m) to (K, m)."""
+    if values.ndim == 1:
+        return (weight @ values.square() / weight.sum()).sqrt()
+    return (torch.einsum("n,knm->km", weight, values.square()) / weight.sum()).sqrt()
+
+
+def _rows(blocks: tuple[Block, ...]) -> dict[str, slice]:
+    rows, start = {}, 0
+    for block in blocks:
+        for term, components in zip(block.terms, block.components, strict=True):
+            count = components * (1 if term.equation.integral else len(block))
+            rows[term.name] = slice(start, start + count)
+            start += count
+    return rows

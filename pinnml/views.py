@@ -1,0 +1,86 @@
+"""A solution to look at: snapshots for ParaView and panels for a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from pinnml.domains import Grid
+from pinnml.output import History, Panel, Snapshot
+from pinnml.solution import Solution, known_solution
+
+TIME = "t"
+#: Points along each side of a mesh of space, by its dimension, and instants of a series.
+RESOLUTION = {1: 401, 2: 121, 3: 41}
+INSTANTS = 21
+
+
+def snapshots(solution: Solution) -> list[Snapshot]:
+    """The fields on a mesh of space: one snapshot, or a series where there is time.
+
+    Beside every field u stand `u_exact` and `u_error` = |u - u_exact| where something is known to compare with, and
+    the residual of every equation on the interior as `<equation>_residual`. Parameter axes are held in the middle.
+    """
+    axes = solution.domain.axes
+    space, middle = axes.space or axes.names[:1], _middle(solution)
+    if TIME not in axes.names or TIME in space:
+        return [_snapshot(solution, _grid(solution, space, middle), space, None)]
+    low, high = solution.domain.bounds[axes.position(TIME)]
+    instants = np.linspace(low, high, INSTANTS)
+    return [_snapshot(solution, _grid(solution, space, {**middle, TIME: t}), space, float(t)) for t in instants]
+
+
+def panels(solution: Solution) -> list[Panel]:
+    """One panel a field: over space at the last instant, or over the plane of x and t for one axis of space."""
+    axes = solution.domain.axes
+    shown = (*axes.space, TIME) if TIME in axes.names and len(axes.space) == 1 else axes.space or axes.names[:1]
+    middle = _middle(solution)
+    if TIME in axes.names:
+        middle[TIME] = float(solution.domain.bounds[axes.position(TIME), 1])
+    snapshot = _snapshot(solution, _grid(solution, shown, middle), shown, None)
+    known = solution.verdict.relative_l2
+    return [
+        Panel(
+            snapshot,
+            field.name,
+            exact=f"{field.name}_exact" if f"{field.name}_exact" in snapshot.point_data else None,
+            relative_error=known.get(field.name),
+            axis_labels=(*shown, *("x", "y", "z")[len(shown) :]),
+        )
+        for field in solution.fields
+    ]
+
+
+def history(solution: Solution) -> History:
+    """The columns of the history that are drawn."""
+    rows = [row for row in solution.history if row.get("loss") is not None]
+    return History(
+        loss=[row["loss"] for row in rows],
+        held_out=[row.get("held_out") for row in rows],
+        error=[row.get("error") for row in rows],
+        steps=[row["step"] for row in rows],
+    )
+
+
+def _middle(solution: Solution) -> dict[str, float]:
+    return dict(zip(solution.domain.axes.names, solution.domain.bounds.mean(axis=1).tolist(), strict=True))
+
+
+def _grid(solution: Solution, axes: tuple[str, ...], fixed: Mapping[str, float]) -> Grid:
+    return solution.domain.grid(RESOLUTION.get(len(axes), 0), axes, fixed)
+
+
+def _snapshot(solution: Solution, grid: Grid, shown: tuple[str, ...], time: float | None) -> Snapshot:
+    data = solution(grid.points)
+    fields = list(data)
+    if solution.problem is not None:
+        known = known_solution(solution.problem, torch.from_numpy(grid.points))
+        for name in (name for name in fields if name in known):
+            data[f"{name}_exact"] = known[name]
+            difference = np.abs(data[name] - known[name])
+            data[f"{name}_error"] = difference if difference.ndim == 1 else np.linalg.norm(difference, axis=1)
+        data |= {f"{name}_residual": values for name, values in solution.residual(grid.points).items()}
+    columns = [solution.domain.axes.position(name) for name in shown[:3]]
+    return Snapshot(grid.points[:, columns], grid.cells, grid.cell_type, point_data=data, time=time)

@@ -1,0 +1,78 @@
+"""Transport, alone and against a little diffusion.
+
+case=periodic  u_t + c u_x = 0 on a circle of length 2 pi, 0 < t < 1, u = sin(x) at t = 0: u = sin(x - c t)
+case=layer     -eps u'' + u' = 1 on 0 < x < 1, u = 0 at both ends: a layer of width eps at x = 1
+case=layer2d   -eps laplacian(u) + u_x + u_y = f on the unit square, u = 0 around it: u = g(x) g(y), g as in layer
+"""
+
+from math import exp, pi
+
+import torch
+
+from pinnml import LSGD, MLP, Box, Equation, Features, Periodic, Problem, Recipe, laplacian
+
+
+def problem(case: str = "periodic", c: float = 100.0, eps: float = 0.01) -> Problem:
+    return {"periodic": lambda: periodic(c), "layer": lambda: layer(eps), "layer2d": lambda: layer2d(eps)}[case]()
+
+
+def periodic(c: float) -> Problem:
+    def advection(u):
+        return u.d("t") + c * u.d("x")
+
+    def start(u, x):
+        return u - torch.sin(x)
+
+    def exact(x, t):
+        return torch.sin(x - c * t)
+
+    equations = (Equation(advection), Equation(start, on="initial"))
+    return Problem(domain=Box(x=Periodic(0, 2 * pi), t=(0, 1)), fields=("u",), equations=equations, exact=exact)
+
+
+def profile(x, eps: float):
+    """g with -eps g'' + g' = 1 and g(0) = g(1) = 0."""
+    return x - (torch.exp((x - 1) / eps) - exp(-1 / eps)) / (1 - exp(-1 / eps))
+
+
+def layer(eps: float) -> Problem:
+    def balance(u):
+        return -eps * u.d("xx") + u.d("x") - 1
+
+    def ends(u):
+        return u
+
+    def exact(x):
+        return profile(x, eps)
+
+    equations = (Equation(balance), Equation(ends, on="boundary"))
+    return Problem(domain=Box(x=(0, 1)), fields=("u",), equations=equations, exact=exact)
+
+
+def layer2d(eps: float) -> Problem:
+    def balance(u, x, y):
+        return -eps * laplacian(u) + u.d("x") + u.d("y") - profile(x, eps) - profile(y, eps)
+
+    def wall(u):
+        return u
+
+    def exact(x, y):
+        return profile(x, eps) * profile(y, eps)
+
+    equations = (Equation(balance), Equation(wall, on="boundary"))
+    return Problem(domain=Box(x=(0, 1), y=(0, 1)), fields=("u",), equations=equations, exact=exact)
+
+
+def recipe(case: str = "periodic", c: float = 100.0, eps: float = 0.01) -> Recipe:
+    if case == "periodic":
+        return Recipe(network=Features(1200), solver=LSGD(), points=4000, expect=1e-10)
+    if case == "layer":
+        return Recipe(network=Features(300, bandwidth=60, activation="tanh"), solver=LSGD(), points=1200, expect=1e-8)
+    solver = LSGD(hidden="gauss-newton", damping=1e-8, steps=2000, seconds=120)
+    return Recipe(
+        network=MLP(99, depth=1, activation="tanh", init="box"),
+        solver=solver,
+        points=2000,
+        rule="gauss",
+        expect=5e-3,
+    )
