@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +16,25 @@ from pinnml.calculus.indices import Axes, IndexSet, index_set, meet, places
 from pinnml.errors import ShapeError
 
 Number: TypeAlias = int | float | complex
+
+
+class Composite:
+    """Made of jets, and able to meet a single one in arithmetic: `u * F` is left to F."""
+
+    __slots__ = ()
+
+
+def _binary(symbol: str) -> Callable[[Callable[[Jet, Any], Jet]], Callable[[Jet, object], Jet]]:
+    """An operator of jets: a composite operand is asked first, any other is checked and prepared."""
+
+    def decorate(method: Callable[[Jet, Any], Jet]) -> Callable[[Jet, object], Jet]:
+        @wraps(method)
+        def checked(self: Jet, other: object) -> Jet:
+            return NotImplemented if isinstance(other, Composite) else method(self, self._operand(other, symbol))
+
+        return checked
+
+    return decorate
 
 
 class Jet:
@@ -38,6 +58,16 @@ class Jet:
     def value(self) -> Tensor:
         """The field itself at the points, (n,)."""
         return self.coefficients[0]
+
+    @property
+    def real(self) -> Jet:
+        """The real part."""
+        return self.map(torch.real) if self.dtype.is_complex else self
+
+    @property
+    def imag(self) -> Jet:
+        """The imaginary part; zero for a real field."""
+        return self.map(torch.imag if self.dtype.is_complex else torch.zeros_like)
 
     @property
     def axes(self) -> Axes:
@@ -133,8 +163,8 @@ class Jet:
             return other.item()
         raise _mismatch(self, other, symbol)
 
-    def __add__(self, other: object) -> Jet:
-        other = self._operand(other, "+")
+    @_binary("+")
+    def __add__(self, other: Jet | Number | Tensor) -> Jet:
         if isinstance(other, Jet):
             return _linear(self, other, operator.add)
         shifted = (self.coefficients[0] + other).unsqueeze(0)
@@ -142,15 +172,15 @@ class Jet:
             return Jet(self.indices, shifted)
         return Jet(self.indices, torch.cat([shifted, self.coefficients[1:].to(shifted.dtype)]))
 
-    def __sub__(self, other: object) -> Jet:
-        other = self._operand(other, "-")
+    @_binary("-")
+    def __sub__(self, other: Jet | Number | Tensor) -> Jet:
         return _linear(self, other, operator.sub) if isinstance(other, Jet) else self + (-other)
 
     def __rsub__(self, other: object) -> Jet:
         return -self + other
 
-    def __mul__(self, other: object) -> Jet:
-        other = self._operand(other, "*")
+    @_binary("*")
+    def __mul__(self, other: Jet | Number | Tensor) -> Jet:
         if not isinstance(other, Jet):
             return Jet(self.indices, self.coefficients * other)
         if other.shape != self.shape:
@@ -162,8 +192,8 @@ class Jet:
         rows = (sum((a[i] * b[j] for i, j in pairs[1:]), a[pairs[0][0]] * b[pairs[0][1]]) for pairs in indices.products)
         return Jet(indices, torch.stack(list(rows)))
 
-    def __truediv__(self, other: object) -> Jet:
-        other = self._operand(other, "/")
+    @_binary("/")
+    def __truediv__(self, other: Jet | Number | Tensor) -> Jet:
         if isinstance(other, Jet):
             return self * other.compose(functions.reciprocal)
         return Jet(self.indices, self.coefficients / other)
@@ -171,8 +201,8 @@ class Jet:
     def __rtruediv__(self, other: object) -> Jet:
         return self.compose(functions.reciprocal) * other
 
-    def __pow__(self, other: object) -> Jet:
-        other = self._operand(other, "**")
+    @_binary("**")
+    def __pow__(self, other: Jet | Number | Tensor) -> Jet:
         if isinstance(other, Jet):
             return (self.compose(functions.log) * other).compose(functions.exp)
         exponent = other.item() if isinstance(other, Tensor) and not other.requires_grad else other

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from pinnml.calculus.functions import RULES
 from pinnml.calculus.jet import Jet, where
@@ -100,8 +99,8 @@ HANDLERS: dict[str, Callable[..., Any]] = {
     "atan2": atan2,
     "arctan2": atan2,
     "hypot": hypot,
-    "real": lambda u: u.map(torch.real) if u.dtype.is_complex else u,
-    "imag": lambda u: u.map(torch.imag),
+    "real": operator.attrgetter("real"),
+    "imag": operator.attrgetter("imag"),
     "conj": lambda u: u.map(lambda c: torch.conj(c).resolve_conj()),
     "stack": lambda jets, dim=0: Vector(jets),
     "zeros_like": _filled(0.0),
@@ -165,6 +164,3 @@ def _unsupported(name: str) -> UnsupportedFunctionError:
         got=name,
         cure=f"did you mean torch.{near[0]}?" if near else "write it with the functions above",
     )
-
-
-__all__ = ["HANDLERS", "Tensor", "dispatch", "dispatch_vector", "method"]

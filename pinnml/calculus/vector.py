@@ -9,11 +9,11 @@ from typing import Any
 
 from torch import Tensor
 
-from pinnml.calculus.jet import Jet
+from pinnml.calculus.jet import Composite, Jet
 from pinnml.errors import ShapeError
 
 
-class Vector:
+class Vector(Composite):
     """A vector field (F_1, ..., F_m) at n points; each component is a Jet, or again a Vector (a matrix, row by row)."""
 
     __slots__ = ("components",)

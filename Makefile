@@ -1,0 +1,29 @@
+# Every target sets up .venv by itself; nothing is needed but Python 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+TESTS ?= tests
+
+.PHONY: demo test bench lint clean
+
+demo: .venv/ready
+	$(BIN)/pinnml solve problems/poisson.py --out runs/poisson
+
+test: lint
+	$(BIN)/python -m pytest $(TESTS)
+
+bench: .venv/ready
+	$(BIN)/python scripts/benchmark.py
+
+lint: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv runs
