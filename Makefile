@@ -12,7 +12,7 @@ test: lint
 	$(BIN)/python -m pytest $(TESTS)
 
 bench: .venv/ready
-	$(BIN)/python scripts/benchmark.py
+	$(BIN)/python -m scripts.benchmark
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .

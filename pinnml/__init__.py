@@ -2,7 +2,7 @@
 
 from pinnml.calculus import cross, curl, div, dot, grad, laplacian, normal_derivative
 from pinnml.checkpoint import load
-from pinnml.domains import Box, Parameter, Periodic, Points
+from pinnml.domains import Box, Graded, Parameter, Periodic, Points
 from pinnml.networks import MLP, Features, Wrapped
 from pinnml.problem import Equation, Problem
 from pinnml.recipe import Recipe
@@ -18,6 +18,7 @@ __all__ = [
     "Box",
     "Equation",
     "Features",
+    "Graded",
     "LevenbergMarquardt",
     "Parameter",
     "Periodic",

@@ -37,8 +37,17 @@ def fields_of(problem: Problem, outputs: Jet, x: Tensor, parameters: Mapping[str
     if problem.ansatz is None:
         return raw
     axes = dict(zip(problem.domain.axes.names, coordinate_jets(outputs.indices, x), strict=True))
-    result = call(problem.ansatz, {**axes, **parameters, **raw}, "ansatz")
-    return by_field(problem, result, "ansatz")
+    fields = by_field(problem, call(problem.ansatz, {**axes, **parameters, **raw}, "ansatz"), "ansatz")
+    for field in problem.fields:
+        parts = list(fields[field.name]) if field.is_vector and field.name in fields else [fields.get(field.name)]
+        if not all(isinstance(part, Jet) for part in parts):
+            raise ProblemError(
+                f"ansatz gives the field '{field.name}' no derivatives",
+                expected="every field, as an expression of the fields and axes",
+                got=type(parts[0]).__name__ if field.name in fields else "nothing for it",
+                cure=f"return {{{', '.join(f'{f.name!r}: ...' for f in problem.fields)}}}; 1 + 0 * x is a constant",
+            )
+    return fields
 
 
 def raw_fields(fields: Iterable[Field], outputs: Jet) -> dict[str, Any]:
@@ -49,20 +58,44 @@ def raw_fields(fields: Iterable[Field], outputs: Jet) -> dict[str, Any]:
 
 def by_field(problem: Problem, result: Any, what: str) -> dict[str, Any]:
     """The return value of `ansatz` or `exact` as a mapping: a dict, a tuple in the order of fields, or one field."""
-    names = [field.name for field in problem.fields]
+    fields = {field.name: field for field in problem.fields}
+    found: dict[str, Any] = {}
     if isinstance(result, Mapping):
-        if unknown := set(result) - set(names):
-            raise ProblemError(f"{what} returns '{min(unknown)}'", expected=f"fields among {', '.join(names)}")
-        return dict(result)
-    if len(names) == 1:
-        return {names[0]: Vector(result) if isinstance(result, (tuple, list)) else result}
-    if isinstance(result, (tuple, list)) and len(result) == len(names):
-        return dict(zip(names, result, strict=True))
-    raise ProblemError(
-        f"{what} returns something that does not match the fields",
-        expected=f"a dict with {', '.join(names)}, or a tuple in that order",
-        got=type(result).__name__,
-    )
+        if unknown := set(result) - set(fields):
+            raise ProblemError(f"{what} returns '{min(unknown)}'", expected=f"fields among {', '.join(fields)}")
+        found = dict(result)
+    elif len(fields) == 1 and (problem.fields[0].is_vector or not isinstance(result, (tuple, list))):
+        found = {problem.fields[0].name: result}
+    elif isinstance(result, (tuple, list)) and len(result) == len(fields):
+        found = dict(zip(fields, result, strict=True))
+    else:
+        raise ProblemError(
+            f"{what} returns something that does not match the fields",
+            expected=f"a dict with {', '.join(fields)}, or a tuple in that order",
+            got=_kind(result),
+        )
+    return {name: _checked(fields[name], value, what) for name, value in found.items()}
+
+
+def _checked(field: Field, value: Any, what: str) -> Any:
+    """A field's value as `ansatz`, `exact` or `reference` returned it; tuples become Vectors."""
+    scalar = (Jet, Tensor, np.ndarray, int, float, complex)
+    if not field.is_vector:
+        fits = isinstance(value, scalar)
+    elif isinstance(value, (Tensor, np.ndarray)):
+        fits = value.ndim == 2 and value.shape[1] == field.components
+    else:
+        parts = list(value) if isinstance(value, (Vector, tuple, list)) else []
+        fits = len(parts) == field.components and all(isinstance(part, scalar) for part in parts)
+    if not fits:
+        expected = f"a vector of {field.components} components" if field.is_vector else "a scalar field"
+        raise ProblemError(f"{what} gives the wrong thing for '{field.name}'", expected=expected, got=_kind(value))
+    return Vector(value) if isinstance(value, (tuple, list)) else value
+
+
+def _kind(value: Any) -> str:
+    many = f" of {len(value)}" if isinstance(value, (Vector, tuple, list)) else ""
+    return "None: is a `return` missing?" if value is None else type(value).__name__ + many
 
 
 def namespace(
@@ -190,9 +223,9 @@ def _components(result: Any, n: int, name: str) -> Iterable[Tensor]:
         return
     if isinstance(value, (Tensor, np.ndarray)):
         kind = "NumPy array" if isinstance(value, np.ndarray) else "tensor"
-        got = f"a {kind} of shape {tuple(value.shape)} at {n} points"
+        got = f"a {kind} of {value.dtype} and shape {tuple(value.shape)} at {n} points"
     else:
-        got = f"{type(value).__name__} {value!r}"
+        got = _kind(value)
     raise ShapeError(
         f"equation '{name}' returns something that is not a residual",
         expected=f"a field, a tensor of shape (n,) = ({n},), or a tuple or Vector of them",

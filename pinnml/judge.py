@@ -60,8 +60,10 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
 
 def _difference(problem: Problem, network: Network, parameters: Mapping[str, float], half: Loop) -> dict[str, float]:
     """By field, the relative L2 distance between two solutions on random points."""
-    x = problem.domain.held_out("interior", ERROR_POINTS, torch.Generator().manual_seed(ERROR_SEED)).x
+    sample = problem.domain.held_out("interior", ERROR_POINTS, torch.Generator().manual_seed(ERROR_SEED))
+    x, weight = sample.x, sample.weight.numpy()
     indices = total_order(problem.domain.axes, 0)
     other = half.system.network_at(half.theta), half.system.parameters_at(half.theta)
     first, second = (fields_at(n, p, x, indices, problem) for n, p in ((network, parameters), other))
-    return {name: relative_l2(value_array(second[name], len(x)), value_array(first[name], len(x))) for name in first}
+    values = {name: (value_array(second[name], len(x)), value_array(first[name], len(x))) for name in first}
+    return {name: relative_l2(*pair, weight) for name, pair in values.items()}

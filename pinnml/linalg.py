@@ -173,10 +173,13 @@ def _projected(j: Tensor, u: Tensor | None, s: Tensor, v: Tensor, x: Tensor) -> 
 
 
 def _gram_factors(j: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-    wide = j.shape[1] > j.shape[0]
+    wide, finfo = j.shape[1] > j.shape[0], torch.finfo(j.dtype)
     values, vectors = torch.linalg.eigh(j @ j.mT if wide else j.mT @ j)
-    s = values.clamp(min=torch.finfo(j.dtype).eps * float(values[-1])).sqrt()
-    return (vectors, s, (j.mT @ vectors) / s) if wide else (None, s, vectors)
+    if not wide:
+        return None, values.clamp(min=finfo.eps * float(values[-1])).sqrt(), vectors
+    images = j.mT @ vectors  # their lengths are the singular values, to more digits than the eigenvalues hold
+    s = torch.linalg.vector_norm(images, dim=0).clamp(min=finfo.tiny)
+    return vectors, s, images / s
 
 
 def _svd_factors(j: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:

@@ -59,7 +59,7 @@ class Equation:
         if not self.on:
             raise ProblemError(f"equation '{self.name}' is on no region", cure='name one: on="interior"')
         if not (isinstance(self.weight, (int, float)) and 0 < self.weight < math.inf):
-            raise ProblemError(f"equation '{self.name}': weight", expected="a number above 0", got=self.weight)
+            raise ProblemError(f"equation '{self.name}': weight", expected="a number above 0", got=repr(self.weight))
         argument_names(self.residual, f"equation '{self.name}'")
 
 
@@ -179,9 +179,14 @@ class Problem:
                         expected=f"a Python name, not one of {RESERVED}",
                     )
                 if name in seen:
-                    raise ProblemError(f"'{name}' is both a {seen[name]} and a {kind}", cure="rename one of them")
+                    raise ProblemError(
+                        f"the {seen[name]} and the {kind} cannot both be named '{name}'",
+                        cure="rename one of them",
+                    )
                 seen[name] = kind
         for name, points in self.data.items():
+            if _is_region(self.domain, name):
+                raise ProblemError(f"data set '{name}' is named as a region of the domain", cure="rename it")
             if points.axes.names != self.domain.axes.names:
                 raise ProblemError(
                     f"data set '{name}' has other axes than the domain",
@@ -190,7 +195,7 @@ class Problem:
                 )
             if clash := set(points.columns) & set(seen):
                 raise ProblemError(
-                    f"data set '{name}': the column '{min(clash)}' is also a {seen[min(clash)]}",
+                    f"data set '{name}': the name of the column '{min(clash)}' is taken by the {seen[min(clash)]}",
                     cure="rename it",
                 )
 
@@ -239,6 +244,13 @@ def argument_names(function: Function, what: str) -> tuple[str, ...]:
     return tuple(p.name for p in parameters if p.default is p.empty)
 
 
+def _is_region(domain: Domain, name: str) -> bool:
+    try:
+        return bool(domain.region(name))
+    except UnknownNameError:
+        return False
+
+
 def _check_known(names: tuple[str, ...], known: set[str], where: str) -> None:
     for name in names:
         if name not in known:
@@ -248,6 +260,9 @@ def _check_known(names: tuple[str, ...], known: set[str], where: str) -> None:
 def _fields(declared: Any) -> tuple[Field, ...]:
     if isinstance(declared, str):
         declared = (declared,)
+    for name in (names := list(declared)):
+        if names.count(name) > 1:
+            raise ProblemError(f"the field '{name}' is declared twice", cure="name each field once")
     kinds = dict(declared) if isinstance(declared, Mapping) else dict.fromkeys(declared, 1)
     if not kinds:
         raise ProblemError("a problem without fields", cure='name them: fields=("u",)')

@@ -148,8 +148,8 @@ def errors(
     problem: Problem, network: Network, parameters: Mapping[str, float], points: int, seed: int
 ) -> dict[str, float | None]:
     """Relative L2 errors by field on random points; None for a field of which nothing is known."""
-    generator = torch.Generator().manual_seed(seed)
-    x = problem.domain.held_out("interior", points, generator).x
+    sample = problem.domain.held_out("interior", points, torch.Generator().manual_seed(seed))
+    x = sample.x
     known, indices = known_solution(problem, x), total_order(problem.domain.axes, 0)
     found: dict[str, float | None] = dict.fromkeys(field.name for field in problem.fields)
     if not known:
@@ -159,7 +159,7 @@ def errors(
         values = np.concatenate(
             [value_array(p[name], len(part)) for p, part in zip(parts, x.split(BLOCK), strict=True)]
         )
-        found[name] = relative_l2(values, array)
+        found[name] = relative_l2(values, array, sample.weight.numpy())
     return found
 
 
@@ -206,9 +206,10 @@ def value_array(value: Any, n: int) -> np.ndarray:
     return value.detach().expand(n).cpu().resolve_conj().numpy()
 
 
-def relative_l2(values: np.ndarray, known: np.ndarray) -> float:
-    """|u - v| / |v| over all points and components; |u - v| / sqrt(n) where v is zero."""
+def relative_l2(values: np.ndarray, known: np.ndarray, weight: np.ndarray) -> float:
+    """|u - v| / |v| in L2 over points with quadrature weights (n,) and all components; |u - v| where v is zero."""
     if values.shape != known.shape:
         raise ShapeError("the exact solution", expected=f"shape {values.shape}", got=f"shape {known.shape}")
-    norm = np.linalg.norm(known)
-    return float(np.linalg.norm(values - known) / (norm if norm > 0 else np.sqrt(len(values))))
+    scale = np.sqrt(weight / weight.sum()).reshape(-1, *(1,) * (values.ndim - 1))
+    norm = np.linalg.norm(scale * known)
+    return float(np.linalg.norm(scale * (values - known)) / (norm if norm > 0 else 1.0))

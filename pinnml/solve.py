@@ -72,10 +72,22 @@ def solve(
     status = loop.run()
     seconds = loop.seconds()
     loop.record()
-    solution = _solution(loop, status, asked, expect, seconds, _half(asked, expect))
+    half = None if status is Status.INTERRUPTED else _half(asked, expect)
+    solution = _solution(loop, status, asked, expect, seconds, half)
     if folder is not None:
         write_run(solution, folder)
     return solution
+
+
+def prepared(
+    problem: Problem,
+    network: NetworkSettings | None = None,
+    *,
+    points: int | Mapping[str, int] | None = None,
+    rule: str = "chebyshev",
+) -> System:
+    """The system that `solve` would start from, on the CPU in float64; the same errors, and no step taken."""
+    return _prepared(_Asked(problem, network or Features(), LSGD(), points, 0, _device(None), torch.float64, rule))
 
 
 def write_run(solution: Solution, folder: RunFolder) -> None:
@@ -105,8 +117,14 @@ class _Asked:
 
 
 def _loop(asked: _Asked, callback: Callback | None = None, start: Solution | None = None) -> Loop:
-    """The loop before its first step: network built, points drawn, equations tried."""
+    """The loop before its first step."""
     started = time.perf_counter()
+    system = _prepared(asked, start)
+    return Loop(asked.solver, system, system.initial(), started, _measure(asked.problem, asked.seed), callback)
+
+
+def _prepared(asked: _Asked, start: Solution | None = None) -> System:
+    """The system with a network built, points drawn, equations tried."""
     problem, generator = asked.problem, torch.Generator().manual_seed(asked.seed)
     if start is None:
         network = asked.network.build(problem.domain, problem.columns, generator, asked.dtype, asked.device)
@@ -120,8 +138,7 @@ def _loop(asked: _Asked, callback: Callback | None = None, start: Solution | Non
     )
     generator = torch.Generator().manual_seed(asked.seed + HELD_OUT_STREAM)
     held_out = {r: _held_out(problem, r, max(n // 2, FEWEST_HELD_OUT), generator) for r, n in counts.items()}
-    system = system.with_held_out(system.on(held_out))
-    return Loop(asked.solver, system, system.initial(), started, _measure(problem, asked.seed), callback)
+    return system.with_held_out(system.on(held_out))
 
 
 def _counts(problem: Problem, points: int | Mapping[str, int]) -> dict[str, int]:
@@ -132,6 +149,13 @@ def _counts(problem: Problem, points: int | Mapping[str, int]) -> dict[str, int]
             raise SettingsError(f"points in '{region}'", expected="a whole number of 1 or more", got=repr(n))
     interior = asked.get("interior") or max(asked.values())
     regions = dict.fromkeys(term.region for term in problem.terms)
+    if bare := [region for region in asked if region not in regions and region != "interior"]:
+        raise SettingsError(
+            f"points in '{bare[0]}'",
+            expected=f"regions that bear an equation: {', '.join(regions)}",
+            got=f"'{bare[0]}', on which there is none",
+            cure="name those regions one by one, or leave this one out",
+        )
     return {r: asked.get(r) or (1 if r in problem.data else problem.domain.shares(r, interior)) for r in regions}
 
 
@@ -150,7 +174,8 @@ def _held_out(problem: Problem, region: str, n: int, generator: torch.Generator)
 def _measure(problem: Problem, seed: int) -> Measure:
     """How the loop follows a solve: the loss on held-out points, and the worst field's error on some points."""
     generator = torch.Generator().manual_seed(seed + 2 * HELD_OUT_STREAM)
-    x = problem.domain.held_out("interior", FOLLOWED_POINTS, generator).x
+    sample = problem.domain.held_out("interior", FOLLOWED_POINTS, generator)
+    x, weight = sample.x, sample.weight.numpy()
     known, indices = known_solution(problem, x), total_order(problem.domain.axes, 0)
 
     def measure(system: System, theta: Tensor) -> tuple[float | None, float | None]:
@@ -159,7 +184,8 @@ def _measure(problem: Problem, seed: int) -> Measure:
         if not known:
             return held_out, None
         fields = fields_at(system.network_at(theta), system.parameters_at(theta), x, indices, problem)
-        return held_out, max(relative_l2(value_array(fields[name], len(x)), array) for name, array in known.items())
+        found = {name: value_array(fields[name], len(x)) for name in known}
+        return held_out, max(relative_l2(found[name], array, weight) for name, array in known.items())
 
     return measure
 

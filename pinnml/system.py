@@ -5,67 +5,27 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property, reduce
-from typing import TypeAlias
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-from pinnml.calculus import Jet, MultiIndex
+from pinnml.blocks import Block, Parts, rows_of
 from pinnml.domains import Sample
-from pinnml.errors import CouplingError, SettingsError
-from pinnml.evaluation import Needs, check_finite, discover, namespace, real, residuals
+from pinnml.errors import CouplingError
+from pinnml.evaluation import check_finite
 from pinnml.jacobian import Link, fill, hidden_links
 from pinnml.networks import Network, Trace
 from pinnml.problem import Problem, Term
+from pinnml.relative import relative_residuals
 
 #: Writes scale_n dr_n/dtheta of a residual component r (n,) into rows of the Jacobian (n, P).
 Writer: TypeAlias = Callable[[Tensor, Tensor, Tensor], None]
 #: Numbers in the jets of one chunk of samples: such chunks stay in a CPU's cache, or fill a GPU.
-CHUNK_NUMBERS = {"cpu": 2**17, "cuda": 2**27}
+CHUNK_NUMBERS = {"cpu": 2**19, "cuda": 2**27}
 #: Samples of a chunk where the Jacobian is found by differentiating whole chunks: the cost grows with its square.
 FALLBACK_CHUNK = 32
-
-
-@dataclass(frozen=True)
-class Block:
-    """The samples of one region with the equations on it. inputs (K, n, e) are the network's, worked out once.
-
-    components: the number of real rows of each term at each sample.
-    """
-
-    region: str
-    sample: Sample
-    needs: Needs
-    inputs: Jet
-    terms: tuple[Term, ...]
-    components: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.sample)
-
-    def picked(self, samples: Tensor | slice) -> Block:
-        """The block on some of its samples."""
-        return replace(self, sample=self.sample[samples], inputs=self.inputs.map(lambda c: c[:, samples]))
-
-    def thinned(self, n: int) -> Block:
-        """The block on at most n samples, spread evenly over their order, the measure kept."""
-        if n >= len(self):
-            return self
-        places = torch.linspace(0, len(self) - 1, n, device=self.sample.x.device).round().long()
-        block = self.picked(places)
-        raised = self.sample.weight.sum() / block.sample.weight.sum()
-        return replace(block, sample=replace(block.sample, weight=block.sample.weight * raised))
-
-
-@dataclass(frozen=True)
-class Parts:
-    """theta taken apart: the basis' own parameters, the problem's, and the head (k, m)."""
-
-    hidden: dict[str, Tensor]
-    parameters: dict[str, Tensor]
-    coef: Tensor
 
 
 class System:
@@ -89,7 +49,7 @@ class System:
         self.problem, self.network, self.blocks, self.held_out = problem, network, blocks, held_out
         self._chunk = chunk
         self.weights = {term.name: term.equation.weight for term in problem.terms} | dict(weights or {})
-        self.rows = _rows(blocks)
+        self.rows = rows_of(blocks)
         self.n_residuals = max(rows.stop for rows in self.rows.values())
         self._shapes = {name: p.shape for name, p in network.basis.named_parameters()}
         n_hidden = sum(shape.numel() for shape in self._shapes.values()) + len(problem.parameters)
@@ -107,7 +67,7 @@ class System:
         Raises ShapeError, NonFiniteError, CouplingError or MissingDerivativeError where a residual is not one.
         """
         grouped = {region: tuple(t for t in problem.terms if t.region == region) for region in samples}
-        blocks = (_block(problem, network, terms, samples[region]) for region, terms in grouped.items() if terms)
+        blocks = (Block.build(problem, network, terms, samples[region]) for region, terms in grouped.items() if terms)
         system = cls(problem, network, tuple(blocks))
         system._check_finite()
         system._check_samples_apart()
@@ -200,21 +160,12 @@ class System:
     def relative(self, theta: Tensor) -> dict[str, float]:
         """For every equation the RMS of its residual over the size of its terms: free of weights and units.
 
-        The size is sum_k |dr/dU_k| |U_k| + |r(U = 0)|, over the derivatives U_k of the outputs, where |.| is an RMS,
-        of U_k over the region where it is largest. Fields that solve nothing have a relative residual near one.
+        Fields that solve nothing have a relative residual near one.
         """
         with torch.no_grad():
             parts = self.parts(theta.detach())
             outputs = [self._outputs(block, parts) for block in self.blocks]
-        largest: dict[MultiIndex, Tensor] = {}
-        for block, u in zip(self.blocks, outputs, strict=True):
-            for index, rms in zip(block.needs.outputs.indices, _rms(u, block.sample.weight), strict=True):
-                largest[index] = torch.maximum(largest.get(index, rms), rms)
-        result = {}
-        for block, u in zip(self.blocks, outputs, strict=True):
-            scale = torch.stack([largest[index] for index in block.needs.outputs.indices])
-            result |= self._relative_on(block, u, scale, parts)
-        return result
+        return relative_residuals(self.blocks, outputs, parts.parameters)
 
     @cached_property
     def is_linear(self) -> bool:
@@ -232,31 +183,29 @@ class System:
 
     def subset(self, n: int) -> System:
         """The system on at most n samples of every region."""
-        blocks = tuple(block.thinned(n) for block in self.blocks)
-        return System(self.problem, self.network, blocks, weights=self.weights)
+        return self._with(blocks=tuple(block.thinned(n) for block in self.blocks), held_out=None)
 
     def on(self, samples: Mapping[str, Sample]) -> System:
         """The same equations on other CPU samples of the same regions."""
-        blocks = []
-        for block in self.blocks:
-            sample = samples[block.region].to(self.device, self.dtype)
-            inputs = self.network.inputs(sample.x, block.needs.outputs)
-            blocks.append(replace(block, sample=sample, inputs=inputs))
-        return System(self.problem, self.network, tuple(blocks), weights=self.weights)
+        blocks = tuple(block.on(samples[block.region], self.network) for block in self.blocks)
+        return self._with(blocks=blocks, held_out=None)
 
     def with_network(self, network: Network) -> System:
         """The same rows for another network on the same inputs."""
-        held_out = self.held_out and self.held_out.with_network(network)
-        return System(self.problem, network, self.blocks, weights=self.weights, held_out=held_out)
+        return self._with(network=network, held_out=self.held_out and self.held_out.with_network(network))
 
     def with_weights(self, weights: Mapping[str, float]) -> System:
         """The same rows with other equation weights."""
-        held_out = self.held_out and self.held_out.with_weights(weights)
-        return System(self.problem, self.network, self.blocks, weights=weights, held_out=held_out)
+        return self._with(weights=weights, held_out=self.held_out and self.held_out.with_weights(weights))
 
     def with_held_out(self, held_out: System) -> System:
         """The same rows, together with a system on points that the training does not see."""
-        return System(self.problem, self.network, self.blocks, weights=self.weights, held_out=held_out)
+        return self._with(held_out=held_out)
+
+    def _with(self, **changes: Any) -> System:
+        """The same system but for some of its pieces."""
+        same = {"network": self.network, "blocks": self.blocks, "weights": self.weights, "held_out": self.held_out}
+        return System(self.problem, **{**same, "chunk": self._chunk, **changes})
 
     @cached_property
     def _columns(self) -> dict[str, slice]:
@@ -286,35 +235,12 @@ class System:
         """The basis functions (K, n, k) at the samples of a block."""
         return torch.func.functional_call(self.network.basis, parts.hidden, (block.inputs, trace)).coefficients
 
-    def _residuals(self, block: Block, outputs: Tensor, parameters: Mapping[str, Tensor]) -> list[list[Tensor]]:
-        """Real residual components by term, from the network's outputs (K, n, m)."""
-        jet = Jet(block.needs.outputs, outputs)
-        known = namespace(self.problem, block.sample, block.needs, jet, parameters)
-        return [real(residuals(term, known, len(block))) for term in block.terms]
-
     def _outputs(self, block: Block, parts: Parts) -> Tensor:
         """The network's outputs (K, n, m) at the samples of a block."""
         return torch.cat([self._basis(chunk, parts) @ parts.coef for chunk in self._chunks(block)], dim=1)
 
     def _values(self, block: Block, parts: Parts) -> list[list[Tensor]]:
-        outputs = self._basis(block, parts) @ parts.coef
-        return self._residuals(block, outputs, {name: v.expand(len(block)) for name, v in parts.parameters.items()})
-
-    def _relative_on(self, block: Block, outputs: Tensor, scale: Tensor, parts: Parts) -> dict[str, float]:
-        """Relative residuals of the equations on one region; `scale` (K, m) is the size of the outputs."""
-        parameters = {name: v.detach().expand(len(block)) for name, v in parts.parameters.items()}
-        weight, result = block.sample.weight, {}
-        with torch.enable_grad():
-            at_zero = self._residuals(block, torch.zeros_like(outputs), parameters)
-            values = self._residuals(block, outputs.requires_grad_(), parameters)
-        for term, components, rest in zip(block.terms, values, at_zero, strict=True):
-            square = size = 0.0
-            for r, r_zero in zip(components, rest, strict=True):
-                g = torch.autograd.grad(r.sum(), outputs, retain_graph=True)[0] if r.requires_grad else 0 * outputs
-                square += float(_rms(r.detach(), weight)) ** 2
-                size += float((_rms(g, weight) * scale).sum() + _rms(r_zero.detach(), weight)) ** 2
-            result[term.name] = math.sqrt(square / (size + torch.finfo(self.dtype).tiny))
-        return result
+        return block.residuals(self._basis(block, parts) @ parts.coef, parts.parameters)
 
     def _linearise_chunk(
         self, block: Block, place: slice, n: int, theta: Tensor, part: slice, r: Tensor, j: Tensor
@@ -346,7 +272,7 @@ class System:
             if not outputs.requires_grad:
                 outputs.requires_grad_()
             parameters = {n: trace.per_sample(f"problem.{n}", v, len(block)) for n, v in parts.parameters.items()}
-            values = self._residuals(block, outputs, parameters)
+            values = block.residuals(outputs, parameters)
         links = hidden_links(trace, self._columns) if hidden else []
         if part.stop == self.head.stop:
             links.append(Link(slice(self.head.start - part.start, part.stop - part.start), basis.detach(), outputs))
@@ -377,54 +303,21 @@ class System:
                     check_finite(term, components, block.sample, self.problem.domain.axes)
 
     def _check_samples_apart(self) -> None:
-        """W J, found sample by sample, must be the gradient of w . r with the samples taken together."""
+        """r, and w J, found in pieces must be r, and the gradient of w . r, with the samples taken together."""
         together, theta = self.subset(8), self.initial().requires_grad_()
         apart = System(self.problem, self.network, together.blocks, weights=self.weights, chunk=4)
         r, generator = together.residual(theta), torch.Generator().manual_seed(0)
         w = torch.randn(len(r), generator=generator, dtype=torch.float64).to(r)
-        j = apart.jacobian(theta)
+        r_apart, j = apart.linearise(theta)
         tolerance = 1e-8 if self.dtype == torch.float64 else 1e-3
         for name, rows in together.rows.items():
             expected = torch.autograd.grad(w[rows] @ r[rows], theta, retain_graph=True)[0]
-            defect = float((w[rows] @ j[rows] - expected).abs().max())
-            if defect > tolerance * (1 + float(expected.abs().max())):
+            pairs = ((w[rows] @ j[rows], expected), (r_apart[rows], r[rows].detach()))
+            defect = max(float((found - right).abs().max() / (1 + right.abs().max())) for found, right in pairs)
+            if defect > tolerance:
                 raise CouplingError(
                     f"equation '{name}' mixes samples, or the network does",
                     expected="a residual at each point that depends on that point alone",
-                    got=f"a derivative that differs by {defect:.1e} when the points are taken together",
+                    got=f"a value or a slope that differs by {defect:.1e} when the points are taken together",
                     cure="write an integral as Equation(..., integral=True); take out means and batch statistics",
                 )
-
-
-def _block(problem: Problem, network: Network, terms: tuple[Term, ...], sample: Sample) -> Block:
-    """The block of one region; derivatives are those that some equation on it needs."""
-    found = [discover(problem, term, sample) for term in terms]
-    needs = reduce(Needs.joined, (need for need, _ in found))
-    highest = network.basis.highest_order
-    if highest is not None and needs.outputs.order > highest:
-        raise SettingsError(
-            "the activation has no derivative of the order that the equations need",
-            expected=f"order {needs.outputs.order}, for {needs.outputs}",
-            got=f"order {highest} at most",
-            cure="choose sine, tanh or gaussian, or write the equation as a system of first order",
-        )
-    sample = sample.to(network.coef.device, network.coef.dtype)
-    inputs = network.inputs(sample.x, needs.outputs)
-    return Block(terms[0].region, sample, needs, inputs, terms, tuple(components for _, components in found))
-
-
-def _rms(values: Tensor, weight: Tensor) -> Tensor:
-    """Root mean square over the samples: (n,) to a scalar, (K, n, m) to (K, m)."""
-    if values.ndim == 1:
-        return (weight @ values.square() / weight.sum()).sqrt()
-    return (torch.einsum("n,knm->km", weight, values.square()) / weight.sum()).sqrt()
-
-
-def _rows(blocks: tuple[Block, ...]) -> dict[str, slice]:
-    rows, start = {}, 0
-    for block in blocks:
-        for term, components in zip(block.terms, block.components, strict=True):
-            count = components * (1 if term.equation.integral else len(block))
-            rows[term.name] = slice(start, start + count)
-            start += count
-    return rows

@@ -12,7 +12,7 @@ from math import pi
 import numpy as np
 import torch
 
-from pinnml import Box, Equation, Problem
+from pinnml import MLP, Box, Equation, Graded, LevenbergMarquardt, Problem, Recipe
 
 
 def cole_hopf(points: np.ndarray, nu: float, nodes: int = 801) -> dict[str, np.ndarray]:
@@ -26,3 +26,28 @@ def cole_hopf(points: np.ndarray, nu: float, nodes: int = 801) -> dict[str, np.n
         weight = np.exp(exponent - exponent.max(axis=1, keepdims=True))
         u[start : start + 4096] = -(np.sin(pi * y) * weight).sum(axis=1) / weight.sum(axis=1)
     return {"u": u}
+
+
+def problem(nu: float = 0.01 / pi) -> Problem:
+    def burgers(u):
+        return u.d("t") + u * u.d("x") - nu * u.d("xx")
+
+    def ansatz(u, x, t):
+        return -torch.sin(pi * x) + t * (1 - x**2) * u
+
+    return Problem(
+        domain=Box(x=Graded(-1, 1, at=0, width=3 * nu), t=(0, 1)),
+        fields=("u",),
+        equations=(Equation(burgers),),
+        ansatz=ansatz,
+        reference=lambda points: cole_hopf(points, nu),
+    )
+
+
+def recipe(nu: float = 0.01 / pi) -> Recipe:
+    def inputs(x, t):
+        return x, torch.asinh(x / (3 * nu)), t
+
+    network = MLP(20, depth=3, activation="tanh", inputs=inputs)
+    solver = LevenbergMarquardt(steps=3000, tolerance=1e-5)
+    return Recipe(network=network, solver=solver, points=4000, rule="sobol", expect=1e-5)

@@ -28,4 +28,4 @@ def problem(kappa: float = 0.1) -> Problem:
     )
 
 
-recipe = Recipe(network=Features(400, bandwidth=8), solver=LSGD(), points=1500, expect=1e-11)
+recipe = Recipe(network=Features(400, bandwidth=8), solver=LSGD(), points=1600, rule="gauss", expect=1e-12)

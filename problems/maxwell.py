@@ -9,13 +9,16 @@ and leaves through u_x = i kx u at x = 2, kx = sqrt(k^2 - pi^2): u = exp(i kx x)
 """
 
 from math import pi, sqrt
+from typing import Literal
 
 import torch
 
 from pinnml import LSGD, Box, Equation, Features, Problem, Recipe, cross, curl, laplacian
 
+Case = Literal["cavity", "guide", "cube"]
 
-def problem(case: str = "cavity", k: float = 32.0) -> Problem:
+
+def problem(case: Case = "cavity", k: float = 32.0) -> Problem:
     return {"cavity": cavity, "guide": lambda: guide(k), "cube": cube}[case]()
 
 
@@ -105,11 +108,12 @@ def cube() -> Problem:
     )
 
 
-def recipe(case: str = "cavity", k: float = 32.0) -> Recipe:
+def recipe(case: Case = "cavity", k: float = 32.0) -> Recipe:
     if case == "cavity":
-        points = {"interior": 4000, "boundary": 3000, "initial": 1500}
-        return Recipe(network=Features(1000, bandwidth=7), solver=LSGD(), points=points, expect=1e-7)
-    if case == "guide":
-        return Recipe(network=Features(800, bandwidth=(2.6 * k, 9)), solver=LSGD(), points=3000, expect=1e-7)
-    points = {"interior": 4000, "boundary": 2500}
-    return Recipe(network=Features(1500, bandwidth=7), solver=LSGD(), points=points, expect=1e-6)
+        network, points = Features(1000, bandwidth=7), {"interior": 4096, "boundary": 2400, "initial": 900}
+    elif case == "guide":
+        network, points = Features(800, bandwidth=(2.6 * k, 9)), {"interior": 3600}
+    else:
+        network, points = Features(1500, bandwidth=7), {"interior": 4096, "boundary": 2400}
+    expect = {"cavity": 1e-7, "guide": 1e-10, "cube": 1e-6}[case]
+    return Recipe(network=network, solver=LSGD(), points=points, rule="gauss", expect=expect)

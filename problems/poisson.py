@@ -9,10 +9,13 @@ f and the data of the conditions are those of the exact solution.
 """
 
 from math import pi
+from typing import Literal
 
 import torch
 
 from pinnml import LSGD, Box, Equation, Features, Problem, Recipe, laplacian, normal_derivative
+
+Case = Literal["sine", "expcos", "cube", "mixed"]
 
 SOLUTIONS = {
     "sine": lambda x, y: torch.sin(pi * x) * torch.sin(pi * y),
@@ -22,7 +25,7 @@ SOLUTIONS = {
 }
 
 
-def problem(case: str = "sine") -> Problem:
+def problem(case: Case = "sine") -> Problem:
     exact = SOLUTIONS[case]
 
     def poisson(u, x, y):
@@ -58,8 +61,8 @@ def problem(case: str = "sine") -> Problem:
     return Problem(domain=cube if case == "cube" else square, fields=("u",), equations=equations, exact=exact)
 
 
-def recipe(case: str = "sine") -> Recipe:
+def recipe(case: Case = "sine") -> Recipe:
     if case == "cube":
-        points = {"interior": 4000, "boundary": 2000}
-        return Recipe(network=Features(1500, bandwidth=7), solver=LSGD(), points=points, expect=1e-9)
-    return Recipe(network=Features(400, bandwidth=8), solver=LSGD(), points=1500, expect=1e-11)
+        points = {"interior": 4096, "boundary": 2400}
+        return Recipe(network=Features(1500, bandwidth=7), solver=LSGD(), points=points, rule="gauss", expect=1e-10)
+    return Recipe(network=Features(400, bandwidth=8), solver=LSGD(), points=1600, rule="gauss", expect=1e-12)

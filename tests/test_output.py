@@ -10,6 +10,7 @@ import meshio
 import numpy as np
 import pytest
 import pyvista
+from grids import grid
 
 from pinnml.errors import (
     NonFiniteError,
@@ -19,7 +20,7 @@ from pinnml.errors import (
     ShapeError,
     UnknownNameError,
 )
-from pinnml.output import CELL_KINDS, Snapshot, grid, pieces_of, write_pvd, write_vtp, write_vtu
+from pinnml.output import CELL_KINDS, Snapshot, pieces_of, write_pvd, write_vtp, write_vtu
 from pinnml.output import vtk as vtk_files
 from pinnml.output.files import replacing
 
@@ -52,28 +53,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(each.relative_to(folder)): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
 
 
-# Grids and cells
-
-
-@pytest.mark.parametrize("lengths", [(3.0,), (3.0, 2.0), (3.0, 2.0, 0.5)])
-def test_grid_cells_fill_the_box_and_are_not_inside_out(lengths):
-    snapshot = Snapshot(*grid(*(np.linspace(0, length, 4 + k) for k, length in enumerate(lengths))))
-    sizes = snapshot.to_pyvista().compute_cell_sizes()
-    measure = sizes[("Length", "Area", "Volume")[len(lengths) - 1]]
-    assert measure.min() > 0
-    assert measure.sum() == pytest.approx(np.prod(lengths), rel=1e-12)
-
-
-def test_inside_out_hexahedra_have_negative_volume():
-    points, cells, kind = grid(*3 * (np.linspace(0, 1, 3),))
-    turned = Snapshot(points, cells[:, [4, 5, 6, 7, 0, 1, 2, 3]], kind)
-    assert turned.to_pyvista().compute_cell_sizes()["Volume"].max() < 0
-
-
-def test_grid_refuses_what_is_no_axis():
-    for axes in [(), (np.zeros(1),), (np.zeros((3, 2)),), 4 * (np.arange(3.0),)]:
-        with pytest.raises(ShapeError, match="expected"):
-            grid(*axes)
+# Cells
 
 
 @pytest.mark.parametrize("kind", CELL_KINDS)

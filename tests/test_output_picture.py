@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+from grids import grid
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection, TriMesh
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from pinnml.errors import ProblemError, SettingsError, ShapeError, UnknownNameError
-from pinnml.output import History, Panel, Snapshot, draw, grid
+from pinnml.output import History, Panel, Snapshot, draw
 from pinnml.output.figure import compose
 from pinnml.output.flatten import flatten
 from pinnml.output.picture import _chosen_rows
@@ -155,12 +156,13 @@ def test_errors_at_the_border(tmp_path):
 SCRIPT = """
 import os, sys, numpy as np
 assert "DISPLAY" not in os.environ
-from pinnml.output import History, Panel, Snapshot, draw, grid
+from pinnml import Box
+from pinnml.output import History, Panel, Snapshot, draw
 assert "matplotlib" not in sys.modules and "pyvista" not in sys.modules
-points, cells, kind = grid(*3 * [np.linspace(0, 1, 5)])
+mesh = Box(x=(0, 1), y=(0, 1), z=(0, 1)).grid(5, ("x", "y", "z"), {})
 import matplotlib
 before = dict(matplotlib.rcParams)
-snapshot = Snapshot(points, cells, kind, point_data={"u": points[:, 0]})
+snapshot = Snapshot(mesh.points, mesh.cells, mesh.cell_type, point_data={"u": mesh.points[:, 0]})
 draw(sys.argv[1], [Panel(snapshot, "u")], History(loss=[1.0]))
 assert "matplotlib.pyplot" not in sys.modules
 assert dict(matplotlib.rcParams) == before

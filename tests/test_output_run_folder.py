@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvista
+from grids import grid
 
 from pinnml.errors import ProblemError, SettingsError
-from pinnml.output import RunFolder, Snapshot, grid
+from pinnml.output import RunFolder, Snapshot
 
 
 class Status(Enum):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pinnml.calculus import functions
-from pinnml.calculus.indices import Axes, IndexSet, index_set, meet, places
+from pinnml.calculus.indices import Axes, IndexSet, index_set, meet, missing, places
 from pinnml.errors import ShapeError
 
 Number: TypeAlias = int | float | complex
@@ -98,8 +98,12 @@ class Jet:
         Raises UnknownNameError for an axis that is not there, MissingDerivativeError for a derivative that the
         jet does not carry.
         """
+        along = self.axes.split(axes)
+        index = tuple(along.count(axis) for axis in range(len(self.axes.names)))
+        if index not in self.indices.position:
+            raise missing(self.indices, index)
         jet = self
-        for axis in self.axes.split(axes):
+        for axis in along:
             indices, kept, factors = jet.indices.lowered(axis)
             rows = [_scaled(jet.coefficients[place], factor) for place, factor in zip(kept, factors, strict=True)]
             jet = Jet(indices, torch.stack(rows))
@@ -144,10 +148,13 @@ class Jet:
 
     def constant(self, value: Number | Tensor) -> Jet:
         """The field that has this value everywhere and no slope: a number, a 0-d tensor or one of shape (n,)."""
-        value = torch.as_tensor(value, device=self.device)
+        if not isinstance(value, Tensor):  # left to PyTorch, a number would be rounded to single precision first
+            kind = torch.complex32 if isinstance(value, complex) else self.dtype
+            value = torch.tensor(value, dtype=torch.promote_types(self.dtype, kind))
         dtype = torch.promote_types(self.dtype, value.dtype) if value.is_complex() else self.dtype
+        value = value.to(self.device, dtype)
         zeros = torch.zeros_like(self.coefficients[1:], dtype=dtype)
-        return Jet(self.indices, torch.cat([value.to(dtype).expand(self.shape).unsqueeze(0), zeros]))
+        return Jet(self.indices, torch.cat([value.expand(self.shape).unsqueeze(0), zeros]))
 
     def _operand(self, other: object, symbol: str) -> Jet | Number | Tensor:
         """The other side of an operation: a jet, a number, or a tensor (known without derivatives)."""
@@ -159,7 +166,7 @@ class Jet:
             if other.shape == self.shape:
                 known = other.is_floating_point() or other.is_complex()
                 return data_jet(self.axes, other if known else other.to(self.dtype))
-        if isinstance(other, np.ndarray) and other.ndim == 0:
+        if isinstance(other, (np.ndarray, np.generic)) and other.ndim == 0:
             return other.item()
         raise _mismatch(self, other, symbol)
 
@@ -211,7 +218,8 @@ class Jet:
         return self.compose(functions.power(exponent))
 
     def __rpow__(self, other: object) -> Jet:
-        return (self.constant(other) if isinstance(other, (int, float, complex, Tensor)) else other) ** self
+        base = self._operand(other, "**")
+        return (base if isinstance(base, Jet) else self.constant(base)) ** self
 
     def __neg__(self) -> Jet:
         return self.map(torch.neg)

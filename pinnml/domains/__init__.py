@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pinnml.domains.box import Box, Parameter, Periodic
+from pinnml.domains.box import Box, Graded, Parameter, Periodic
 from pinnml.domains.points import Points
 from pinnml.domains.sample import Domain, Grid, Sample
 
@@ -13,4 +13,4 @@ def domain_from_json(record: Mapping[str, Any]) -> Domain:
     return Box.from_json(record) if "box" in record else Points.from_json(record)
 
 
-__all__ = ["Box", "Domain", "Grid", "Parameter", "Periodic", "Points", "Sample", "domain_from_json"]
+__all__ = ["Box", "Domain", "Graded", "Grid", "Parameter", "Periodic", "Points", "Sample", "domain_from_json"]

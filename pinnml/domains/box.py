@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pinnml.calculus import Axes, Jet
 from pinnml.domains.rules import unit_points
@@ -30,6 +31,11 @@ class Interval:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise DomainError("an axis needs two finite ends", expected="low < high", got=(self.low, self.high))
 
+    def placed(self, unit: Tensor) -> tuple[Tensor, Tensor]:
+        """Points of the axis from points of (0, 1), and the derivative of the one by the other, both (n,)."""
+        length = self.high - self.low
+        return self.low + length * unit, torch.full_like(unit, length)
+
 
 @dataclass(frozen=True)
 class Periodic(Interval):
@@ -41,10 +47,30 @@ class Parameter(Interval):
     """An axis that is neither space nor time: solve for a range of parameters at once."""
 
 
+@dataclass(frozen=True)
+class Graded(Interval):
+    """An interval whose points gather around a layer: their density falls as 1 / sqrt(width^2 + (x - at)^2)."""
+
+    at: float = 0.0
+    width: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.width > 0:
+            raise DomainError("the width of a graded axis", expected="a number above 0", got=self.width)
+
+    def placed(self, unit: Tensor) -> tuple[Tensor, Tensor]:
+        """x = at + width sinh(s), s uniform, and dx/d(unit)."""
+        first, last = (math.asinh((end - self.at) / self.width) for end in (self.low, self.high))
+        s = first + (last - first) * unit
+        return self.at + self.width * torch.sinh(s), (last - first) * self.width * torch.cosh(s)
+
+
 class Box:
     """The product of named intervals, such as `Box(x=(0, 1), y=Periodic(0, 2 * pi), t=(0, 5))`.
 
-    The axis `t` is time; axes given as `Parameter(low, high)` are parameters; all others are space. Regions:
+    The axis `t` is time; axes given as `Parameter(low, high)` are parameters; all others are space. Points gather
+    around a layer along a `Graded` axis. Regions:
     "interior", "boundary" (the faces of space), "initial" (the lower face of time), and every face by name,
     such as "x=0" or "x=min". Raises DomainError for an axis that cannot be.
     """
@@ -148,18 +174,18 @@ class Box:
         return Grid(points, *_cells(shape), axes)
 
     def to_json(self) -> dict[str, Any]:
-        """The axes as plain lists: [kind, low, high]."""
-        return {"box": {n: [type(i).__name__, i.low, i.high] for n, i in self._intervals.items()}}
+        """The axes as plain lists: kind, low, high, and what else belongs to the kind."""
+        return {"box": {n: [type(i).__name__, *astuple(i)] for n, i in self._intervals.items()}}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Box:
         """The box of a `to_json` record."""
-        kinds = {kind.__name__: kind for kind in (Interval, Periodic, Parameter)}
-        return cls(**{name: kinds[kind](low, high) for name, (kind, low, high) in record["box"].items()})
+        kinds = {kind.__name__: kind for kind in (Interval, Periodic, Parameter, Graded)}
+        return cls(**{name: kinds[kind](*numbers) for name, (kind, *numbers) in record["box"].items()})
 
     def _open(self) -> list[str]:
         """Axes with faces: those of space and time that are not periodic."""
-        return [n for n, i in self._intervals.items() if type(i) is Interval]
+        return [n for n, i in self._intervals.items() if not isinstance(i, (Periodic, Parameter))]
 
     def _space_faces(self) -> list[str]:
         return [f"{name}={side}" for name in self._open() if name in self._axes.space for side in ("min", "max")]
@@ -200,12 +226,13 @@ class Box:
             if name == fixed:
                 x[:, i] = interval.low if side == "min" else interval.high
             else:
-                x[:, i] = interval.low + (interval.high - interval.low) * unit[:, free.index(name)]
+                x[:, i], stretch = interval.placed(unit[:, free.index(name)])
+                weight = weight * stretch
         normal = None
         if fixed in self._axes.space:
             normal = torch.zeros((len(x), len(self._axes.space)), dtype=torch.float64)
             normal[:, self._axes.space.index(fixed)] = -1.0 if side == "min" else 1.0
-        return Sample(x, weight * self._measure(face), normal)
+        return Sample(x, weight * (self._measure(face) / weight.sum()), normal)
 
 
 def _interval(name: str, ends: object) -> Interval:
@@ -215,7 +242,9 @@ def _interval(name: str, ends: object) -> Interval:
         return ends
     if not (isinstance(ends, (tuple, list)) and len(ends) == 2):
         raise DomainError(
-            f"axis '{name}'", expected="(low, high), Periodic(low, high) or Parameter(low, high)", got=ends
+            f"axis '{name}'",
+            expected="(low, high), Periodic(low, high), Parameter(low, high) or Graded(low, high, at, width)",
+            got=ends,
         )
     return Interval(float(ends[0]), float(ends[1]))
 
@@ -231,7 +260,7 @@ def _number(value: float) -> str:
 
 def _written(interval: Interval) -> str:
     kind = "" if type(interval) is Interval else type(interval).__name__
-    return f"{kind}({interval.low:g}, {interval.high:g})"
+    return f"{kind}({', '.join(f'{number:g}' for number in astuple(interval))})"
 
 
 def _joined(parts: list[Sample]) -> Sample:

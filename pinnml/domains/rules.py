@@ -11,6 +11,9 @@ from torch import Tensor
 
 from pinnml.errors import DomainError, unknown_name
 
+#: Gauss-Legendre points of one panel.
+MOST_ON_A_PANEL = 200
+
 
 def random(n: int, d: int, generator: torch.Generator, periodic: tuple[bool, ...]) -> tuple[Tensor, Tensor]:
     """N independent uniform points."""
@@ -44,10 +47,15 @@ def grid(n: int, d: int, generator: torch.Generator, periodic: tuple[bool, ...])
 
 
 def gauss(n: int, d: int, generator: torch.Generator, periodic: tuple[bool, ...]) -> tuple[Tensor, Tensor]:
-    """About n tensor Gauss-Legendre points; equal steps along a periodic axis, where they are as exact."""
+    """About n tensor Gauss-Legendre points; equal steps along a periodic axis, where they are as exact.
+
+    Many points on an axis are spread over equal panels, since finding Gauss points takes time cubic in their number.
+    """
     per_axis = max(round(n ** (1 / d)), 1)
-    nodes, weights = (torch.from_numpy(array) for array in np.polynomial.legendre.leggauss(per_axis))
-    legendre = ((nodes + 1) / 2, weights / 2)
+    panels = math.ceil(per_axis / MOST_ON_A_PANEL)
+    nodes, weights = (torch.from_numpy(a) for a in np.polynomial.legendre.leggauss(round(per_axis / panels)))
+    starts = torch.arange(panels, dtype=torch.float64).unsqueeze(1)
+    legendre = (((starts + (nodes + 1) / 2) / panels).flatten(), weights.repeat(panels) / (2 * panels))
     equal = (torch.arange(per_axis, dtype=torch.float64) / per_axis, _equal(per_axis))
     return _tensor([equal if wraps else legendre for wraps in periodic])
 

@@ -77,7 +77,7 @@ def box(inputs: int, outputs: int, generator: torch.Generator, *, side: float = 
         p = side * _uniform((inputs, len(left)), generator)
         n = torch.randn((inputs, len(left)), generator=generator, dtype=torch.float64)
         n /= torch.linalg.vector_norm(n, dim=0)
-        k = share / ((side * (n > 0) - p) * n).sum(dim=0)
+        k = share / ((side * (n > 0).to(n) - p) * n).sum(dim=0)
         weight[:, left], bias[left] = k * n, -(k * n * p).sum(dim=0)
         left = left[k > STEEPEST * share / side]
     return weight, bias

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pinnml.calculus import Jet, autodiff
 from pinnml.domains import Domain
-from pinnml.errors import SettingsError, unknown_name
+from pinnml.errors import CouplingError, SettingsError, unknown_name
 from pinnml.networks import initialisation
 from pinnml.networks.base import Basis, Coordinates, Inputs, Network, Trace
 from pinnml.networks.initialisation import Layer, Ridges
@@ -69,6 +69,13 @@ class MLP:
         _check_choice("init", self.init, INITIALISATIONS)
         if self.residual and self.depth < 2:
             raise SettingsError("a residual network", expected="depth of 2 or more", got=self.depth)
+        if self.bandwidth is not None and self._chosen()[1] != "siren":
+            raise SettingsError(
+                "bandwidth",
+                expected="init='siren', whose first layer it scales",
+                got=f"init={self._chosen()[1]!r}",
+                cure="leave bandwidth out, or choose that init",
+            )
 
     def build(
         self,
@@ -79,8 +86,7 @@ class MLP:
         device: torch.device,
     ) -> Network:
         """A fresh network with `columns` real outputs; the head is drawn with variance 2 / (k + columns)."""
-        activation = self.activation or ("sine" if self.depth == 1 else "tanh")
-        init = self.init or ("siren" if activation == "sine" else "glorot")
+        activation, init = self._chosen()
         inputs = Inputs(domain, self.inputs)
         ridges = None
         if init == "siren":
@@ -94,6 +100,11 @@ class MLP:
     def halved(self) -> MLP:
         """The same with half the width, to compare with."""
         return replace(self, width=max(self.width // 2, 1))
+
+    def _chosen(self) -> tuple[str, str]:
+        """The activation and the initialisation, defaults filled in."""
+        activation = self.activation or ("sine" if self.depth == 1 else "tanh")
+        return activation, self.init or ("siren" if activation == "sine" else "glorot")
 
     def _layer(self, init: str, layer: int, before: int, generator: torch.Generator) -> Layer:
         if init == "glorot":
@@ -151,7 +162,7 @@ class Wrapped:
 
     The module is copied at every build; its inputs are the coordinates on the unit box, or those of `inputs`.
     The head starts at the identity. Raises SettingsError where the module gives fewer outputs than the problem
-    has columns, or not one row a sample.
+    has columns, or not one row a sample, and CouplingError where its rows depend on each other.
     """
 
     module: nn.Module
@@ -199,11 +210,23 @@ class Foreign(Basis):
 
 
 def _output_size(module: nn.Module, inputs: int, dtype: torch.dtype, device: torch.device) -> int:
-    with torch.no_grad():
-        output = module(torch.zeros((2, inputs), dtype=dtype, device=device))
-    if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != 2:
+    """The number of outputs of a module that has been seen to take the inputs row by row."""
+    rows = torch.linspace(0, 1, 4 * inputs, dtype=dtype, device=device).view(4, inputs)
+    expected = f"(4, k) for inputs (4, {inputs})"
+    try:
+        with torch.no_grad():
+            output, halves = module(rows), [module(rows[:2]), module(rows[2:])]
+    except (RuntimeError, ValueError) as error:
+        raise SettingsError("the wrapped module does not take the inputs", expected=expected, got=error) from error
+    if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != 4:
         got = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
-        raise SettingsError("the wrapped module", expected=f"(2, k) for inputs (2, {inputs})", got=got)
+        raise SettingsError("the wrapped module", expected=expected, got=got)
+    if not torch.allclose(output, torch.cat(halves), rtol=1e-4, atol=1e-5):
+        raise CouplingError(
+            "the wrapped module mixes samples, or gives other values at every call",
+            expected="outputs that depend on their own row of inputs alone",
+            cure="call module.eval() first (batch normalisation, dropout), or leave such layers out",
+        )
     return output.shape[1]
 
 
@@ -215,10 +238,13 @@ def _ridges(
     generator: torch.Generator,
 ) -> Ridges:
     values = DEFAULT_BANDWIDTH if bandwidth is None else bandwidth
-    vector = torch.as_tensor(values, dtype=torch.float64)
+    try:
+        vector = torch.as_tensor(values, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        vector = torch.zeros(0)
     if vector.ndim == 0:
         vector = vector.expand(inputs).clone()
-    if vector.shape != (inputs,) or not bool((vector > 0).all()):
+    if vector.shape != (inputs,) or not bool(((vector > 0) & vector.isfinite()).all()):
         raise SettingsError(
             "bandwidth",
             expected=f"a number above 0, or one for each of the {inputs} inputs (a periodic axis has two)",

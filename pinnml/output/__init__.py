@@ -1,6 +1,6 @@
 """Fields as files for ParaView, as a picture, and the folder that a run leaves behind."""
 
-from pinnml.output.cells import CELL_KINDS, grid
+from pinnml.output.cells import CELL_KINDS
 from pinnml.output.panel import History, Panel
 from pinnml.output.picture import draw
 from pinnml.output.run_folder import RunFolder
@@ -14,7 +14,6 @@ __all__ = [
     "RunFolder",
     "Snapshot",
     "draw",
-    "grid",
     "pieces_of",
     "write_pvd",
     "write_vtp",

@@ -41,10 +41,14 @@ def append_row(path: Path, row: Mapping[str, object]) -> Path:
 
 def write_json(path: Path, values: Mapping[str, object]) -> Path:
     """Write strict JSON: NaN and infinities as null, what JSON has no word for as its `str`."""
-    text = json.dumps(_strict(values), indent=2, allow_nan=False, ensure_ascii=False)
     with replacing(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(strict_json(values) + "\n", encoding="utf-8")
     return path
+
+
+def strict_json(values: Mapping[str, object]) -> str:
+    """The text that `write_json` writes."""
+    return json.dumps(_strict(values), indent=2, allow_nan=False, ensure_ascii=False)
 
 
 def _strict(value: object) -> object:

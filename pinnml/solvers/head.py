@@ -70,8 +70,9 @@ def fit_head(
         cutoff, best = steps[0] if len(steps) == 1 else min(steps, key=_judge(system, start))
         return HeadFit(system, _moved(system, start, best.x), r + j @ best.x, best.rank, best.condition, cutoff)
     tried = [_halved(system, start, step, cutoff, damping, half_square(r)) for cutoff, step in steps]
-    fits = [fit for fit in tried if fit is not None]
-    return min(fits, key=lambda fit: fit.loss, default=HeadFit(system, start, r, 0, math.inf, cutoffs[0]))
+    cutoff, step = steps[0]
+    stay = HeadFit(system, start, r, step.rank, step.condition, cutoff)
+    return min((fit for fit in tried if fit is not None), key=lambda fit: fit.loss, default=stay)
 
 
 def balancing_weights(system: System, j: Tensor) -> dict[str, float]:

@@ -28,6 +28,11 @@ class Schedule:
     end: float
     steps: int
 
+    def __post_init__(self) -> None:
+        if not (self.start > 0 and self.end > 0 and self.steps >= 1):
+            got = f"{self.start} to {self.end} over {self.steps} steps"
+            raise SettingsError("schedule", expected="dampings above 0 over 1 step or more", got=got)
+
     def __call__(self, step: int) -> float:
         """The damping of a step, counted from 0."""
         part = min(step / self.steps, 1.0)
@@ -69,8 +74,10 @@ class LevenbergMarquardt(Solver):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.damping, str) and self.damping != "trust-region":
-            raise SettingsError("damping", expected='"trust-region", a number, or a Schedule', got=repr(self.damping))
+        number = isinstance(self.damping, (int, float)) and self.damping >= 0
+        if not (number or isinstance(self.damping, Schedule) or self.damping == "trust-region"):
+            expected = '"trust-region", a number of 0 or more, or a Schedule'
+            raise SettingsError("damping", expected=expected, got=repr(self.damping))
 
     def init(self, system: System, theta: Tensor) -> State:
         """A radius of one, which the first step corrects."""

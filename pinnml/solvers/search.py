@@ -39,7 +39,7 @@ def best_ridges(system: System, ridges: Ridges) -> Ridges:
     """The ridge functions with the bandwidth and activation whose held-out residual is least on a subsample.
 
     A coordinate search: an isotropic scan first, then one group of inputs at a time (those that depend on the same
-    coordinates move together), coarse factors before fine ones.
+    coordinates move together) in the direction that gains most, coarse factors before fine ones.
     """
     count = min(ridges.directions.shape[1], FEATURES)
     small = system.subset(2 * count)
@@ -75,12 +75,10 @@ def _best_bandwidth(ridges: Ridges, groups: list[list[int]], score: Callable[[Ri
     for factor in FACTORS:
         improved = True
         while improved and trials < TRIALS:
-            improved = False
-            for candidate in _neighbours(best, groups, factor):
-                trials += 1
-                if score(candidate) < score(best) / GAIN:
-                    best, improved = candidate, True
-                    break
+            nearest = min(_neighbours(best, groups, factor), key=score)
+            trials += 2 * len(groups)
+            improved = score(nearest) < score(best) / GAIN
+            best = nearest if improved else best
     return best
 
 

@@ -1,0 +1,200 @@
+"""A problem looked over before it is solved: regions, equations, derivatives, conditions, and its exact solution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from inspect import Parameter, Signature
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnml.blocks import Block
+from pinnml.calculus import IndexSet
+from pinnml.domains import Sample
+from pinnml.exact import Trial, trials
+from pinnml.networks import Features
+from pinnml.problem import Field, Problem
+from pinnml.recipe import Recipe
+from pinnml.solve import prepared
+
+#: An exact solution leaves less than this part of the size of an equation's terms.
+TOLERANCE = 1e-8
+#: Random points of a region on which equations are tried, and Gauss points for integral conditions.
+POINTS, GAUSS_POINTS = 1000, 10_000
+
+
+@dataclass(frozen=True)
+class RegionFinding:
+    """A region of the solve: its collocation points and its measure (1 for a single point)."""
+
+    name: str
+    points: int
+    measure: float
+
+
+@dataclass(frozen=True)
+class EquationFinding:
+    """What is known of one equation on one region.
+
+    components: real residuals at each point. derivatives: those that the residual changes with, such as "u_t" or
+    "E[0]_xy". trial: what the exact solution leaves of it.
+    """
+
+    name: str
+    region: str
+    components: int
+    derivatives: tuple[str, ...]
+    trial: Trial
+
+    @property
+    def satisfied(self) -> bool | None:
+        """Whether the exact solution satisfies the equation; None where it cannot tell."""
+        return None if self.trial.relative is None else self.trial.relative <= TOLERANCE
+
+    @property
+    def complaint(self) -> str:
+        """The sentence for an equation that the exact solution does not satisfy."""
+        point = ", ".join(f"{name} = {value:.4g}" for name, value in (self.trial.worst or {}).items())
+        return (
+            f"The exact solution does not satisfy equation '{self.name}' on {self.region}: it leaves "
+            f"{self.trial.relative:.1e} of the size of the terms, where at most {TOLERANCE:.0e} is allowed"
+            + (f"; most at {point}." if point else ".")
+        )
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that `check` finds.
+
+    linear: whether the equations are linear in the network's last coefficients. trainable: how many numbers the
+    solver adjusts. warnings: plain sentences, none of them an error.
+    """
+
+    problem: Problem
+    regions: tuple[RegionFinding, ...]
+    equations: tuple[EquationFinding, ...]
+    linear: bool
+    trainable: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """A sentence for each equation that the exact solution does not satisfy."""
+        return tuple(equation.complaint for equation in self.equations if equation.satisfied is False)
+
+    @property
+    def good(self) -> bool:
+        """Whether the exact solution, if there is one, satisfies every equation."""
+        return not self.complaints
+
+
+def check(problem: Problem, recipe: Recipe | None = None) -> Findings:
+    """Look a problem over as `solve` would start on it, without training.
+
+    Raises what `solve` raises for a problem, network or number of points that does not hold together.
+    """
+    recipe = recipe or Recipe()
+    system = prepared(problem, recipe.network, points=recipe.points, rule=recipe.rule)
+    names = {problem.canonical(name): name for name in (*problem.domain.regions, *problem.data)}
+    blocks = tuple(_blocks(_without_ansatz(problem)))
+    tried = trials(problem, blocks)
+    equations = {
+        term.name: EquationFinding(
+            term.name, names[term.region], components, tuple(_derivatives(block, rows)), tried[term.name]
+        )
+        for block in blocks
+        for term, components, rows in zip(block.terms, block.components, _changes(block), strict=True)
+    }
+    return Findings(
+        problem,
+        tuple(RegionFinding(names[b.region], len(b), float(b.sample.weight.sum())) for b in system.blocks),
+        tuple(equations[term.name] for term in problem.terms),
+        linear=system.is_linear,
+        trainable=system.n_params,
+        warnings=tuple(_bare_faces(problem)),
+    )
+
+
+def _bare_faces(problem: Problem) -> Iterator[str]:
+    """A warning for each face of space, and for the first instant, on which nothing is said."""
+    if problem.ansatz is not None:
+        return
+    said = {term.region for term in problem.terms}
+    for name in problem.domain.regions:
+        face = problem.domain.region(name)
+        if face == "t=min" and face not in said and name != "initial":
+            yield f"No condition on {name}, the first instant: most equations with a time derivative need one."
+        elif problem.domain.has_normal(face) and name != "boundary" and not said & {face, "boundary"}:
+            yield f"No condition on {name}: right where something only flows out, else one is missing."
+
+
+def _without_ansatz(problem: Problem) -> Problem:
+    """The same equations, as functions of the fields themselves."""
+    if problem.ansatz is None:
+        return problem
+
+    def same(**fields: Any) -> dict[str, Any]:
+        return fields
+
+    arguments = [Parameter(field.name, Parameter.KEYWORD_ONLY) for field in problem.fields]
+    same.__signature__ = Signature(arguments)  # pyright: ignore[reportFunctionMemberAccess]
+    return replace(problem, ansatz=same)
+
+
+def _blocks(problem: Problem) -> Iterator[Block]:
+    """The equations on points of their regions. A block wants a network, though the fields come from elsewhere."""
+    cpu, generator = torch.device("cpu"), torch.Generator().manual_seed(0)
+    network = Features(1).build(problem.domain, problem.columns, generator, torch.float64, cpu)
+    for region in dict.fromkeys(term.region for term in problem.terms):
+        for integral in (False, True):
+            terms = tuple(t for t in problem.terms if t.region == region and t.equation.integral == integral)
+            if terms:
+                yield Block.build(problem, network, terms, _sample(problem, region, integral, generator))
+
+
+def _sample(problem: Problem, region: str, integral: bool, generator: torch.Generator) -> Sample:
+    """Random points where an equation holds point by point, Gauss's for an integral."""
+    if region in problem.data:
+        return problem.data[region].all()
+    if integral:
+        return problem.domain.sample(region, GAUSS_POINTS, generator, "gauss")
+    return problem.domain.held_out(region, POINTS, generator)
+
+
+def _changes(block: Block) -> Iterator[Tensor]:
+    """For each equation, which derivatives of which columns it changes with, (K, columns), at random values."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (len(block.needs.outputs), len(block), block.problem.columns)
+    outputs = torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
+    parameters = {name: torch.tensor(value, dtype=torch.float64) for name, value in block.problem.parameters.items()}
+    for rows in block.residuals(outputs, parameters):
+        changes = torch.zeros(shape[0], shape[2], dtype=torch.bool)
+        for row in rows:
+            if row.requires_grad:
+                gradient = torch.autograd.grad(row.sum(), outputs, retain_graph=True)[0]
+                changes |= (gradient != 0).any(dim=1)
+        yield changes
+
+
+def _derivatives(block: Block, changes: Tensor) -> Iterator[str]:
+    """Such as u, u_xx, E[1]_y: the derivatives (K, columns) that are marked, field by field."""
+    column = 0
+    for field in block.problem.fields:
+        for name, width in _components(field):
+            marked = changes[:, column : column + width].any(dim=1).nonzero().flatten().tolist()
+            yield from (_word(name, block.needs.outputs, place) for place in marked)
+            column += width
+
+
+def _components(field: Field) -> Iterable[tuple[str, int]]:
+    """The name of each component, and its real columns."""
+    width = field.columns // field.components
+    names = [f"{field.name}[{i}]" for i in range(field.components)] if field.is_vector else [field.name]
+    return ((name, width) for name in names)
+
+
+def _word(name: str, indices: IndexSet, place: int) -> str:
+    index = indices.indices[place]
+    return f"{name}_{indices.axes.word(index).replace(' ', '')}" if sum(index) else name

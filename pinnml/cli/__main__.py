@@ -1,0 +1,5 @@
+"""`python -m pinnml.cli` is `pinnml`."""
+
+from pinnml.cli import main
+
+main()

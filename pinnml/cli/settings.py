@@ -1,0 +1,101 @@
+"""The options `--solver`, `--network`, `--points` and `--dtype`: what they say, made into settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import torch
+
+from pinnml.cli.values import pairs, read, split
+from pinnml.errors import SettingsError, unknown_name
+
+T = TypeVar("T")
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+#: What stands in a message for a type.
+WORDS = {float: "a number", int: "a whole number", str: "a word", bool: "True or False", type(None): "None"}
+
+
+def chosen(text: str, what: str, registry: Mapping[str, type[T]], own: T | None) -> T:
+    """Settings from `kind:option=value,...`: the recipe's own with these options, where the kind is the same.
+
+    Raises UnknownNameError for a kind or option that is not there, SettingsError for a value that cannot be.
+    """
+    kind, _, rest = text.partition(":")
+    kind = kind.strip()
+    if kind not in registry:
+        raise unknown_name(what, kind, registry, where=f"--{what} {text}")
+    settings = registry[kind]
+    hints = get_type_hints(settings)
+    valid = [f.name for f in fields(settings)]  # pyright: ignore[reportArgumentType]
+    options = {}
+    for name, value in pairs(split(rest), f"--{what}").items():
+        if name not in valid:
+            raise unknown_name("option", name, valid, where=f"{what} '{kind}'")
+        options[name] = _fitted(read(value), hints[name], f"{what} '{kind}': {name}")
+    start: Any = own if type(own) is settings else settings()
+    return replace(start, **options)
+
+
+def points_of(text: str) -> int | dict[str, int]:
+    """`4000`, or `interior=4000,boundary=500`; a face keeps its own sign: `x=0=100`."""
+    number = read(text)
+    if _is_number(number) and isinstance(number, int):
+        return number
+    found: dict[str, int] = {}
+    for part in split(text):
+        region, separator, value = part.rpartition("=")
+        number = read(value)
+        if not separator or not isinstance(number, int):
+            raise SettingsError(
+                "--points",
+                expected="a whole number, or region=number,region=number",
+                got=f"'{text}'",
+                cure="--points 4000, or --points interior=4000,boundary=500",
+            )
+        found[region.strip()] = number
+    return found
+
+
+def dtype_of(text: str) -> torch.dtype:
+    """The floating-point type of that name."""
+    if text not in DTYPES:
+        raise unknown_name("dtype", text, DTYPES)
+    return DTYPES[text]
+
+
+def _fitted(value: Any, hint: Any, what: str) -> Any:
+    """The value as its annotation wants it: an int where only floats are known is made one."""
+    kinds = _kinds(hint)
+    if bool in kinds and isinstance(value, str) and value.lower() in ("true", "false"):
+        value = value.lower() == "true"
+    if _is_number(value) and int not in kinds and float in kinds:
+        value = float(value)
+    if not any(_is_a(value, kind) for kind in kinds):
+        words = [word for kind in kinds if (word := _word(kind))]
+        cure = "a function cannot be written here: put it into the recipe of the script"
+        is_function = any(get_origin(kind) is Callable for kind in kinds)
+        raise SettingsError(what, expected=" or ".join(words), got=repr(value), cure=cure if is_function else None)
+    return value
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Sequence:
+        return isinstance(value, (list, tuple)) and all(_is_number(each) for each in value)
+    if kind in (int, float):
+        return _is_number(value) and isinstance(value, (int, kind))
+    return isinstance(kind, type) and isinstance(value, kind)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _word(kind: Any) -> str | None:
+    return "a list such as (3, 4)" if get_origin(kind) is Sequence else WORDS.get(kind)

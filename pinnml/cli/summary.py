@@ -1,0 +1,112 @@
+"""What a solve ends with: the verdict in a table of words and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pinnml.cli.values import written
+from pinnml.networks import NETWORKS
+from pinnml.output import RunFolder
+from pinnml.solution import Solution
+from pinnml.solve import described
+from pinnml.solvers import SOLVERS
+from pinnml.verdict import Verdict
+
+
+def one_line(solution: Solution) -> str:
+    """The name of the problem and the verdict."""
+    return f"{_name(solution)}: {solution.verdict.summary}"
+
+
+def print_summary(console: Console, solution: Solution, out: Path | None) -> None:
+    """The whole of it: what was solved, how well, by what, and where it was written."""
+    verdict, settings = solution.verdict, solution.settings
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    table.add_row("problem", _name(solution))
+    table.add_row("network", described_in_short(settings["network"], NETWORKS))
+    table.add_row("solver", described_in_short(settings["solver"], SOLVERS))
+    table.add_row("size", f"{verdict.parameters} parameters, {verdict.residuals} residuals")
+    table.add_row("ended", f"{verdict.status.value} ({_count(verdict.steps, 'step')})")
+    table.add_row("error", _errors(verdict))
+    table.add_row("promise", _promise(verdict))
+    table.add_row("residual", _residuals(verdict))
+    for name, value in verdict.parameters_found.items():
+        table.add_row("found", f"{name} = {value:.10g}")
+    table.add_row("seconds", f"{verdict.seconds:.2f}, and {verdict.seconds_verify:.2f} to judge the solution")
+    if out is not None:
+        table.add_row("files", _files(out))
+    table.add_row("verdict", Text("good", "bold green") if verdict.good else Text("not good", "bold red"))
+    console.print(table)
+    console.print(_grid([(" -", complaint) for complaint in verdict.complaints]))
+
+
+def described_in_short(record: Mapping[str, Any], registry: Mapping[str, type]) -> str:
+    """Settings as the command line would write them: the kind, and the options that are not the default."""
+    kind = record["kind"]
+    default = described(registry[kind]()) if kind in registry else {}
+    chosen = {
+        name: value
+        for name, value in record.items()
+        if name not in ("kind", "functions") and value is not None and value != default.get(name)
+    }
+    text = f"{kind}:{written(chosen)}" if chosen else kind
+    return text + "".join(f", with {name} of its own" for name in record["functions"])
+
+
+def _name(solution: Solution) -> str:
+    return solution.settings.get("problem") or "problem"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" + "s" * (n != 1)
+
+
+def _errors(verdict: Verdict) -> RenderableType:
+    """The relative L2 error of each field, or what stands in for it."""
+    if any(error is not None for error in verdict.relative_l2.values()):
+        rows = {
+            name: "not known" if e is None else f"{e:.1e} in L2, relative" for name, e in verdict.relative_l2.items()
+        }
+    elif verdict.difference:
+        rows = {name: f"{e:.1e} away from half the basis" for name, e in verdict.difference.items()}
+    else:
+        return f"not known; relative residual {verdict.worst:.1e}"
+    return _grid(list(rows.items()))
+
+
+def _promise(verdict: Verdict) -> str:
+    if verdict.expected is None:
+        return "none"
+    if verdict.error is None:
+        return f"{verdict.expected:.1e}, could not be checked"
+    return f"{verdict.expected:.1e}, {'kept' if verdict.error <= verdict.expected else 'not kept'}"
+
+
+def _residuals(verdict: Verdict) -> RenderableType:
+    """By equation, on points that were held out: RMS, and beside the size of the terms."""
+    rows = [
+        (name, f"{rms:.1e}", f"{verdict.relative[name]:.1e} of its terms") for name, rms in verdict.held_out.items()
+    ]
+    return _grid(rows)
+
+
+def _files(out: Path) -> RenderableType:
+    folder = RunFolder(out)
+    plain = (folder.config, folder.history, folder.verdict, folder.checkpoint, folder.picture)
+    written_files = [file.name for file in (*plain, folder.fields, folder.series) if file.exists()]
+    return Group(Text(f"{out}/"), Text(", ".join(written_files), "dim"))
+
+
+def _grid(rows: list[tuple[str, ...]]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for row in rows:
+        grid.add_row(*row)
+    return grid

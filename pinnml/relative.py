@@ -1,0 +1,57 @@
+"""How large a residual is beside the terms that it is made of: a measure free of weights and units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from pinnml.blocks import Block
+from pinnml.calculus import MultiIndex
+
+
+def relative_residuals(
+    blocks: Sequence[Block], outputs: Sequence[Tensor], parameters: Mapping[str, Tensor]
+) -> dict[str, float]:
+    """For every equation the RMS of its residual over the size of its terms.
+
+    outputs (K, n, m) are the network's on each block. The size is sum_k |dr/dU_k| |U_k| + |r(U = 0)|, over the
+    derivatives U_k of the outputs, where |.| is an RMS, of U_k over the region where it is largest. Fields that
+    solve nothing have a relative residual near one. What an integral condition leaves is the mean of its integrand.
+    """
+    largest: dict[MultiIndex, Tensor] = {}
+    for block, u in zip(blocks, outputs, strict=True):
+        for index, rms in zip(block.needs.outputs.indices, _rms(u, block.sample.weight), strict=True):
+            largest[index] = torch.maximum(largest.get(index, rms), rms)
+    result = {}
+    for block, u in zip(blocks, outputs, strict=True):
+        scale = torch.stack([largest[index] for index in block.needs.outputs.indices])
+        result |= _on_block(block, u.detach(), scale, parameters)
+    return result
+
+
+def _on_block(block: Block, outputs: Tensor, scale: Tensor, parameters: Mapping[str, Tensor]) -> dict[str, float]:
+    """Relative residuals of the equations on one region; `scale` (K, m) is the size of the outputs."""
+    parameters = {name: value.detach() for name, value in parameters.items()}
+    weight, result = block.sample.weight, {}
+    with torch.enable_grad():
+        at_zero = block.residuals(torch.zeros_like(outputs), parameters)
+        values = block.residuals(outputs.requires_grad_(), parameters)
+    for term, components, rest in zip(block.terms, values, at_zero, strict=True):
+        square = size = 0.0
+        for r, r_zero in zip(components, rest, strict=True):
+            g = torch.autograd.grad(r.sum(), outputs, retain_graph=True)[0] if r.requires_grad else 0 * outputs
+            left = weight @ r.detach() / weight.sum() if term.equation.integral else _rms(r.detach(), weight)
+            square += float(left) ** 2
+            size += float((_rms(g, weight) * scale).sum() + _rms(r_zero.detach(), weight)) ** 2
+        result[term.name] = math.sqrt(square / (size + torch.finfo(weight.dtype).tiny))
+    return result
+
+
+def _rms(values: Tensor, weight: Tensor) -> Tensor:
+    """Root mean square over the samples: (n,) to a scalar, (K, n, m) to (K, m)."""
+    if values.ndim == 1:
+        return (weight @ values.square() / weight.sum()).sqrt()
+    return (torch.einsum("n,knm->km", weight, values.square()) / weight.sum()).sqrt()

@@ -1,0 +1,178 @@
+"""Adam and L-BFGS: the same numbers as PyTorch's optimisers run by hand, in both precisions, on every problem."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from catalogue import NETWORKS, PROBLEMS, system
+from torch import Tensor, nn
+
+from pinnml import LBFGS, MLP, Adam, Equation, Points, Problem, Wrapped, solve
+from pinnml.solvers import Solver, Status
+from pinnml.system import System
+
+
+def single(problem: Problem, network, points: int = 8) -> System:
+    """A small system in float32."""
+    generator = torch.Generator().manual_seed(0)
+    built = network.build(problem.domain, problem.columns, generator, torch.float32, torch.device("cpu"))
+    samples = {
+        region: problem.data[region].all()
+        if region in problem.data
+        else problem.domain.sample(region, points, generator)
+        for region in dict.fromkeys(term.region for term in problem.terms)
+    }
+    return System.build(problem, built, samples)
+
+
+def run(solver: Solver, s: System, steps: int) -> tuple[list[Tensor], list[float], list[Status | None]]:
+    theta = s.initial()
+    state, thetas, losses, statuses = solver.init(s, theta), [], [], []
+    for _ in range(steps):
+        step = solver.step(s, theta, state)
+        theta, state = step.theta, step.state
+        thetas.append(theta)
+        losses.append(step.report.loss)
+        statuses.append(step.report.status)
+    return thetas, losses, statuses
+
+
+def by_hand(
+    s: System, make: Callable[[Tensor], torch.optim.Optimizer], steps: int, rate: Callable[[int], float] | None = None
+) -> list[Tensor]:
+    parameter = torch.nn.Parameter(s.initial())
+    optimiser, thetas = make(parameter), []
+    for step in range(steps):
+        if rate:
+            optimiser.param_groups[0]["lr"] = rate(step)
+
+        def closure() -> Tensor:
+            optimiser.zero_grad()
+            loss = 0.5 * s.residual(parameter).square().sum()
+            loss.backward()
+            return loss
+
+        optimiser.step(closure)
+        thetas.append(parameter.detach().clone())
+    return thetas
+
+
+@pytest.mark.parametrize("name", ["heat", "conduction", "wave vector"])
+@pytest.mark.parametrize(("rate", "decay"), [(1e-3, 1.0), (1e-2, 1e-6)])
+def test_adam_is_that_of_pytorch_step_for_step(name, rate, decay):
+    problem = PROBLEMS[name]()
+    s = system(problem, NETWORKS["sine mlp"](problem), points=12)
+    thetas, losses, _ = run(Adam(rate=rate, decay=decay), s, 20)
+    expected = by_hand(
+        s, lambda p: torch.optim.Adam([p], lr=rate), 20, rate=lambda step: rate * decay ** (step / 1000)
+    )
+    for found, theta, loss in zip(thetas, expected, losses, strict=True):
+        assert torch.equal(found, theta)
+        assert loss == float(s.loss(theta).detach())
+    other = by_hand(s, lambda p: torch.optim.Adam([p], lr=1.001 * rate), 20)
+    assert not torch.allclose(thetas[-1], other[-1], rtol=0, atol=1e-3 * rate)
+
+
+@pytest.mark.parametrize("name", ["heat", "conduction"])
+@pytest.mark.parametrize(("inner", "memory"), [(1, 100), (5, 3), (20, 100)])
+def test_lbfgs_is_that_of_pytorch_step_for_step(name, inner, memory):
+    problem = PROBLEMS[name]()
+    s = system(problem, NETWORKS["sine mlp"](problem), points=12)
+    thetas, losses, _ = run(LBFGS(inner=inner, memory=memory), s, 4)
+    settings = {"tolerance_grad": 0.0, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}
+    expected = by_hand(
+        s, lambda p: torch.optim.LBFGS([p], max_iter=inner, history_size=memory, **settings), 4
+    )
+    for found, theta, loss in zip(thetas, expected, losses, strict=True):
+        assert torch.equal(found, theta)
+        assert loss == float(s.loss(theta).detach())
+    assert all(after < before for before, after in zip(losses, losses[1:], strict=False))
+
+
+def test_the_theta_that_was_handed_in_is_left_alone():
+    problem = PROBLEMS["heat"]()
+    s = system(problem, NETWORKS["sine mlp"](problem))
+    for solver in (Adam(), LBFGS()):
+        theta = s.initial()
+        state = solver.init(s, theta)
+        first = solver.step(s, theta, state)
+        kept = first.theta.clone()
+        solver.step(s, first.theta, first.state)
+        assert torch.equal(theta, s.initial())
+        assert torch.equal(first.theta, kept)
+
+
+@pytest.mark.parametrize("network", [name for name in NETWORKS if name != "wrapped"])
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_every_problem_with_every_network_goes_downhill_in_single_precision(name, network):
+    problem = PROBLEMS[name]()
+    s = single(problem, NETWORKS[network](problem))
+    first = float(s.loss(s.initial()))
+    for solver, steps in ((Adam(rate=1e-6), 3), (LBFGS(inner=4), 2)):
+        thetas, losses, _ = run(solver, s, steps)
+        assert thetas[-1].dtype == torch.float32
+        assert math.isfinite(losses[-1])
+        assert losses[-1] < first
+
+
+@pytest.mark.parametrize("name", ["heat", "advection periodic"])
+def test_foreign_modules_go_downhill_in_single_precision(name):
+    problem = PROBLEMS[name]()
+    s = single(problem, NETWORKS["wrapped"](problem))
+    for solver in (Adam(rate=1e-4), LBFGS(inner=4)):
+        assert run(solver, s, 2)[1][-1] < float(s.loss(s.initial()))
+
+
+def line(slope: float) -> Problem:
+    """A fit of slope x at eleven points."""
+    x = torch.linspace(0, 1, 11, dtype=torch.float64).numpy()
+
+    def fit(u, value):
+        return u - value
+
+    return Problem(domain=Points({"x": x}, {"value": slope * x}), fields=("u",), equations=(Equation(fit),))
+
+
+class Powers(nn.Module):
+    """1 and x: the model is linear, and the line within its reach."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x**0, x], dim=1)
+
+
+STOPS = {
+    Status.ROUND_OFF: LBFGS(inner=50),
+    Status.STALLED: Adam(rate=1e-9, patience=7),
+    Status.STEPS: Adam(steps=9),
+    Status.SECONDS: LBFGS(seconds=1e-9),
+    Status.NOT_FINITE: Adam(rate=1e300),
+}
+
+
+@pytest.mark.parametrize("status", STOPS)
+def test_every_reason_to_stop_is_reached(status):
+    problem, network = line(2.0), Wrapped(Powers()) if status is Status.ROUND_OFF else MLP(5, 1, "tanh")
+    verdict = solve(problem, network, STOPS[status]).verdict
+    assert verdict.status is status
+    match status:
+        case Status.ROUND_OFF:
+            assert verdict.training["fit"] < 1e-13
+        case Status.STALLED:
+            assert verdict.steps == 7
+        case Status.STEPS:
+            assert verdict.steps == 9
+        case Status.SECONDS:
+            assert verdict.steps == 1
+        case Status.NOT_FINITE:
+            assert math.isfinite(verdict.training["fit"])
+
+
+def test_a_seed_repeats_a_run_and_another_does_not():
+    first, again, other = (
+        solve(line(2.0), MLP(5, 1, "tanh"), Adam(steps=20), seed=seed).verdict.training["fit"] for seed in (3, 3, 4)
+    )
+    assert first == again
+    assert first != other
