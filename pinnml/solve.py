@@ -191,13 +191,14 @@ def _measure(problem: Problem, seed: int) -> Measure:
 
 
 def _keeper(folder: RunFolder, asked: _Asked, expect: float | None) -> Callable[[Loop], None]:
-    """What writes a checkpoint now and then."""
+    """What writes a checkpoint and the history now and then."""
     last = time.perf_counter()
 
     def keep(loop: Loop) -> None:
         nonlocal last
         if time.perf_counter() - last > CHECKPOINT_SECONDS:
             _solution(loop, Status.INTERRUPTED, asked, expect, loop.seconds(), None).save(folder.checkpoint)
+            folder.write_history(loop.history)
             last = time.perf_counter()
 
     return keep

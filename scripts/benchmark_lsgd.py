@@ -11,6 +11,7 @@ import argparse
 import json
 import statistics
 from math import pi
+from typing import Any
 
 import torch
 
@@ -64,7 +65,7 @@ def worst_error(solution: Solution) -> float:
     return error
 
 
-def measure_layer(hidden: str, seeds: tuple[int, ...]) -> dict[str, object]:
+def measure_layer(hidden: str, seeds: tuple[int, ...]) -> dict[str, Any]:
     runs = [layer_gain(hidden, seed) for seed in seeds]
     gains = sorted(before / after for before, after, _ in runs)
     return {

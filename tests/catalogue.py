@@ -12,7 +12,7 @@ from torch import nn
 from pinnml import MLP, Box, Equation, Features, Periodic, Points, Problem, Wrapped, curl, div, grad
 from pinnml.networks import NetworkSettings
 from pinnml.system import System
-from problems import advection, heat, maxwell, poisson
+from problems import advection, burgers, heat, maxwell, poisson
 
 
 def conduction() -> Problem:
@@ -73,6 +73,7 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     **{f"advection {case}": lambda case=case: advection.problem(case) for case in ("periodic", "layer", "layer2d")},
     **{f"maxwell {case}": lambda case=case: maxwell.problem(case) for case in ("cavity", "guide", "cube")},
     "heat": heat.problem,
+    "burgers": burgers.problem,
     "conduction": conduction,
     "wave vector": wave_vector,
 }

@@ -195,7 +195,7 @@ def test_an_exact_solution_that_is_complex_or_of_another_length_is_refused() -> 
         equations=(Equation(lambda E: curl(E), on=("interior", "boundary"), name="curl"),),
         exact=lambda x, y: torch.stack([x, y, x]),
     )
-    with pytest.raises(ProblemError, match="exact.*'E'"):
+    with pytest.raises(ProblemError, match=r"exact.*'E'"):
         check(problem, SMALL)
 
 

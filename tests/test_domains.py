@@ -1,4 +1,4 @@
-"""Boxes and scattered points: regions, measures, normals, embeddings, grids."""
+"""Boxes: regions, measures, normals, embeddings, grids."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pinnml import Box, Parameter, Periodic, Points
 from pinnml.calculus import Jet, coordinate_jets, total_order
 from pinnml.domains import Graded, domain_from_json
 from pinnml.domains.rules import RULES
-from pinnml.errors import DomainError, ShapeError, UnknownNameError
+from pinnml.errors import DomainError, UnknownNameError
 from pinnml.output import Snapshot
 
 BOXES = {
@@ -92,8 +92,8 @@ def test_normals_are_unit_vectors_of_space_that_point_out(name):
 
 @pytest.mark.parametrize("name", ["line", "plane", "space", "layer"])
 def test_the_divergence_theorem_holds_for_the_weights_and_normals_of_a_box(name):
-    box = BOXES[name]
-    interior, boundary = (box.sample(region, 30_000, seeded(), "gauss") for region in ("interior", "boundary"))
+    box, count = BOXES[name], 24 ** len(BOXES[name].axes.names)
+    interior, boundary = (box.sample(region, count, seeded(), "gauss") for region in ("interior", "boundary"))
     assert boundary.normal is not None
 
     def flux(x: torch.Tensor) -> torch.Tensor:
@@ -117,15 +117,16 @@ def test_gauss_points_integrate_over_a_face_and_over_a_periodic_axis():
 
 
 def test_graded_points_gather_at_their_layer_and_still_integrate():
-    box = Box(x=Graded(0, 1, at=1, width=1e-3))
-    sample = box.sample("interior", 200, seeded(), "gauss")
-    x = sample.x[:, 0]
-    layer = 1e-3 / ((1 - x) ** 2 + 1e-6)  # its integral is atan(1000)
-    assert float((sample.weight * layer).sum()) == pytest.approx(math.atan(1000), rel=1e-12)
-    assert float((x > 0.99).double().mean()) > 0.35
-    plain = Box(x=(0, 1)).sample("interior", 200, seeded(), "gauss")
-    rough = float((plain.weight * 1e-3 / ((1 - plain.x[:, 0]) ** 2 + 1e-6)).sum())
-    assert abs(rough - math.atan(1000)) > 1e-4
+    width = 1e-3
+    found = {}
+    for name, axis in (("graded", Graded(0, 1, at=0.5, width=width)), ("plain", (0, 1))):
+        sample = Box(x=axis).sample("interior", 200, seeded(), "gauss")
+        distance = sample.x[:, 0] - 0.5
+        found[name] = float((sample.weight * width / (distance**2 + width**2)).sum())
+        assert (float((distance.abs() < 10 * width).double().mean()) > 0.2) == (name == "graded")
+    exact = 2 * math.atan(0.5 / width)
+    assert found["graded"] == pytest.approx(exact, rel=1e-12)
+    assert abs(found["plain"] - exact) > 0.1
 
 
 @pytest.mark.parametrize("name", BOXES)
@@ -143,17 +144,6 @@ def test_samples_are_repeatable_by_their_seed():
         assert torch.equal(a.x, b.x)
         assert torch.equal(a.weight, b.weight)
         assert not torch.equal(a.x, c.x)
-
-
-def test_a_sample_can_be_cut_and_moved_with_its_columns():
-    points = Points({"x": np.arange(4.0)}, {"real": np.arange(4), "wave": 1j * np.arange(4)})
-    sample = points.all()[1:3].to("cpu", torch.float32)
-    assert {name: column.dtype for name, column in sample.columns.items()} == {
-        "real": torch.float32,
-        "wave": torch.complex64,
-    }
-    assert sample.x[:, 0].tolist() == sample.columns["real"].tolist() == [1.0, 2.0]
-    assert sample.normal is None
 
 
 @pytest.mark.parametrize("region", ["interior", "boundary", "x=0"])
@@ -332,13 +322,6 @@ def test_a_box_comes_back_from_its_record(box):
     assert torch.equal(sample, other)
 
 
-def test_scattered_points_come_back_as_their_bounding_box():
-    points = Points({"x": [3.0, 1.0, 2.0], "t": [0.0, 0.0, 5.0]}, {"u": [1.0, 2.0, 3.0]})
-    again = domain_from_json(json.loads(json.dumps(points.to_json())))
-    assert again.bounds.tolist() == points.bounds.tolist() == [[1, 3], [0, 5]]
-    assert again.axes == points.axes
-
-
 # Grids
 
 SIZES = {1: "Length", 2: "Area", 3: "Volume"}
@@ -369,64 +352,3 @@ def test_inside_out_hexahedra_have_negative_volume():
     assert grid.cells is not None
     turned = Snapshot(grid.points, grid.cells[:, [4, 5, 6, 7, 0, 1, 2, 3]], grid.cell_type)
     assert turned.to_pyvista().compute_cell_sizes()["Volume"].max() < 0
-
-
-# Scattered points
-
-SCATTERED = Points({"x": np.linspace(0, 1, 50), "t": np.linspace(2, 3, 50) ** 2}, {"u": np.arange(50)})
-
-
-def test_a_tenth_of_the_points_is_held_out_and_never_trained_on():
-    training, judged = (
-        SCATTERED.sample("interior", 1000, seeded()),
-        SCATTERED.held_out("interior", 1000, seeded(5)),
-    )
-    assert (len(training), len(judged), len(SCATTERED)) == (45, 5, 50)
-    rows = [set(sample.columns["u"].int().tolist()) for sample in (training, judged)]
-    assert rows[0] | rows[1] == set(range(50))
-    assert not rows[0] & rows[1]
-    for sample in (training, judged, SCATTERED.all()):
-        assert float(sample.weight.sum()) == pytest.approx(1, rel=1e-14)
-        assert torch.equal(sample.x[:, 0], SCATTERED.all().x[:, 0][sample.columns["u"].long()])
-
-
-def test_few_points_are_not_split():
-    few = Points({"x": np.arange(19.0)})
-    assert len(few.sample("interior", 99, seeded())) == len(few.held_out("interior", 99, seeded())) == 19
-
-
-def test_fewer_points_are_drawn_at_random_and_repeatably():
-    a, b, c = (SCATTERED.sample("interior", 10, seeded(seed)).columns["u"] for seed in (1, 1, 2))
-    assert len(a) == 10
-    assert torch.equal(a, b)
-    assert not torch.equal(a, c)
-    assert not set(a.tolist()) & set(SCATTERED.held_out("interior", 9, seeded()).columns["u"].tolist())
-
-
-def test_scattered_points_have_one_region_and_no_boundary():
-    assert SCATTERED.regions == (SCATTERED.region("interior"),) == ("interior",)
-    assert SCATTERED.shares("interior", 7) == 50
-    assert not SCATTERED.has_normal("interior")
-    assert SCATTERED.axes.space == ("x",)
-    with pytest.raises(UnknownNameError, match="one of interior"):
-        SCATTERED.region("boundary")
-    grid = SCATTERED.grid(9, ("x", "t"), {})
-    assert grid.cells is None
-    assert np.array_equal(grid.points, SCATTERED.all().x.numpy())
-
-
-@pytest.mark.parametrize(
-    ("build", "error", "words"),
-    [
-        (lambda: Points({}), ShapeError, "one length"),
-        (lambda: Points({"x": [1.0, 2.0]}, {"u": [1.0]}), ShapeError, "'x': 2, 'u': 1"),
-        (lambda: Points({"x": np.zeros((3, 1))}), ShapeError, r"shape \(3, 1\)"),
-        (lambda: Points({"x": []}), DomainError, "at least 1"),
-        (lambda: Points({"x": [1.0, math.nan]}), DomainError, "'x' holds NaN"),
-        (lambda: Points({"x": [1.0]}, {"u": [math.inf]}), DomainError, "'u' holds NaN"),
-        (lambda: SCATTERED.sample("interior", 0, seeded()), DomainError, "no points"),
-    ],
-)
-def test_columns_that_cannot_be_are_refused(build, error, words):
-    with pytest.raises(error, match=words):
-        build()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -16,9 +17,11 @@ from pinnml.system import System
 
 
 def single(problem: Problem, network, points: int = 8) -> System:
-    """A small system in float32."""
+    """A small system in float32 with its head away from zero."""
     generator = torch.Generator().manual_seed(0)
     built = network.build(problem.domain, problem.columns, generator, torch.float32, torch.device("cpu"))
+    with torch.no_grad():
+        built.coef += 0.3 * torch.randn(built.coef.shape, generator=generator)
     samples = {
         region: problem.data[region].all()
         if region in problem.data
@@ -66,9 +69,7 @@ def test_adam_is_that_of_pytorch_step_for_step(name, rate, decay):
     problem = PROBLEMS[name]()
     s = system(problem, NETWORKS["sine mlp"](problem), points=12)
     thetas, losses, _ = run(Adam(rate=rate, decay=decay), s, 20)
-    expected = by_hand(
-        s, lambda p: torch.optim.Adam([p], lr=rate), 20, rate=lambda step: rate * decay ** (step / 1000)
-    )
+    expected = by_hand(s, lambda p: torch.optim.Adam([p], lr=rate), 20, rate=lambda step: rate * decay ** (step / 1000))
     for found, theta, loss in zip(thetas, expected, losses, strict=True):
         assert torch.equal(found, theta)
         assert loss == float(s.loss(theta).detach())
@@ -83,13 +84,11 @@ def test_lbfgs_is_that_of_pytorch_step_for_step(name, inner, memory):
     s = system(problem, NETWORKS["sine mlp"](problem), points=12)
     thetas, losses, _ = run(LBFGS(inner=inner, memory=memory), s, 4)
     settings = {"tolerance_grad": 0.0, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}
-    expected = by_hand(
-        s, lambda p: torch.optim.LBFGS([p], max_iter=inner, history_size=memory, **settings), 4
-    )
+    expected = by_hand(s, lambda p: torch.optim.LBFGS([p], max_iter=inner, history_size=memory, **settings), 4)
     for found, theta, loss in zip(thetas, expected, losses, strict=True):
         assert torch.equal(found, theta)
         assert loss == float(s.loss(theta).detach())
-    assert all(after < before for before, after in zip(losses, losses[1:], strict=False))
+    assert all(after < before for before, after in itertools.pairwise(losses))
 
 
 def test_the_theta_that_was_handed_in_is_left_alone():
@@ -111,14 +110,14 @@ def test_every_problem_with_every_network_goes_downhill_in_single_precision(name
     problem = PROBLEMS[name]()
     s = single(problem, NETWORKS[network](problem))
     first = float(s.loss(s.initial()))
-    for solver, steps in ((Adam(rate=1e-6), 3), (LBFGS(inner=4), 2)):
+    for solver, steps in ((Adam(rate=1e-4), 3), (LBFGS(inner=4), 2)):
         thetas, losses, _ = run(solver, s, steps)
         assert thetas[-1].dtype == torch.float32
         assert math.isfinite(losses[-1])
         assert losses[-1] < first
 
 
-@pytest.mark.parametrize("name", ["heat", "advection periodic"])
+@pytest.mark.parametrize("name", ["advection layer"])
 def test_foreign_modules_go_downhill_in_single_precision(name):
     problem = PROBLEMS[name]()
     s = single(problem, NETWORKS["wrapped"](problem))

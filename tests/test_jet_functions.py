@@ -115,7 +115,7 @@ def inner(name: str) -> Callable:
     return lambda x, y: middle + half * torch.sin(3 * x * y + 4 * y)
 
 
-UNARY = sorted(name for name in HANDLERS if name in RULES or name.startswith("arc") and name != "arctan2")
+UNARY = sorted(name for name in HANDLERS if name in RULES or (name.startswith("arc") and name != "arctan2"))
 
 
 @pytest.mark.parametrize("name", UNARY)

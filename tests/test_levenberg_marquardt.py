@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -169,7 +170,7 @@ def test_scheduled_damping_is_counted_from_zero():
     schedule = Schedule(1.0, 1e-2, 3)
     s, j = linear_model(12, 5)
     found = residuals_of(s, LevenbergMarquardt(damping=schedule), 5)
-    for step, (before, after) in enumerate(zip(found, found[1:], strict=False)):
+    for step, (before, after) in enumerate(itertools.pairwise(found)):
         mu = [1.0, 10 ** (-2 / 3), 10 ** (-4 / 3), 1e-2, 1e-2][step]
         expected = before - j @ np.linalg.solve(j.T @ j + mu * np.eye(5), j.T @ before)
         assert np.allclose(after, expected, rtol=0, atol=1e-13 * np.linalg.norm(before))
@@ -202,7 +203,7 @@ def test_no_accepted_step_raises_the_loss_and_each_meets_its_target(network, tar
         assert step.report.loss == pytest.approx(float(s.loss(theta)), rel=1e-10)
         losses.append(step.report.loss)
         ratios.append(step.report.notes["gain ratio"])
-    assert all(after < before for before, after in zip(losses, losses[1:], strict=False))
+    assert all(after < before for before, after in itertools.pairwise(losses))
     assert losses[-1] < 1e-2 * losses[0]
     assert np.mean([ratio >= target for ratio in ratios]) >= 0.9  # the rest lower the loss without the target
 
@@ -306,7 +307,7 @@ def rms(rows: np.ndarray) -> float:
 PAIRS = [(name, network) for name in PROBLEMS for network in NETWORKS if network != "wrapped"]
 
 
-@pytest.mark.parametrize(("name", "network"), [*PAIRS, ("heat", "wrapped"), ("advection periodic", "wrapped")])
+@pytest.mark.parametrize(("name", "network"), [*PAIRS, ("advection layer", "wrapped")])
 def test_every_problem_with_every_network_goes_downhill(name, network):
     problem = PROBLEMS[name]()
     s = system(problem, NETWORKS[network](problem), points=6)

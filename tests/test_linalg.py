@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -117,7 +119,7 @@ def test_a_graded_spectrum_is_cut_where_it_is_told(branch):
     residuals = [norm(a @ revealed.solve(cutoff).x - b) for cutoff in (1e-3, 1e-6, 1e-9, 1e-12)]
     assert ranks == sorted(ranks)
     assert ranks[0] < ranks[-1] < 20
-    assert all(after <= before * (1 + 1e-9) for before, after in zip(residuals, residuals[1:], strict=False))
+    assert all(after <= before * (1 + 1e-9) for before, after in pairwise(residuals))
     for cutoff in (1e-3, 1e-9):
         assert revealed.solve(cutoff).condition <= 1 / cutoff
 

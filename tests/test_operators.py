@@ -146,7 +146,10 @@ def test_an_elastic_stress_is_that_of_sympy():
     )
     both = SYMBOLS[:2]
     spread = sum(diff(f, s) for f, s in zip(PLANE, both, strict=True))
-    truth = tuple(shear * sum(diff(f, s, s) for s in both) + (shear + bulk) * diff(spread, t) for f, t in zip(PLANE, both, strict=True))
+    truth = tuple(
+        shear * sum(diff(f, s, s) for s in both) + (shear + bulk) * diff(spread, t)
+        for f, t in zip(PLANE, both, strict=True)
+    )
     assert_is(div(stress), truth, 2)
 
 
@@ -192,7 +195,10 @@ def test_identities_of_vector_calculus_hold_to_round_off(name, fields):
 @settings(deadline=None, max_examples=2)
 def test_an_identity_with_a_wrong_factor_does_not_hold(fields):
     u, F = fields[0], Vector(fields[1:])
-    for wrong in (div(u * F) - u * div(F) - 1.001 * dot(grad(u), F), curl(curl(F)) - grad(div(F)) + 0.999 * laplacian(F)):
+    for wrong in (
+        div(u * F) - u * div(F) - 1.001 * dot(grad(u), F),
+        curl(curl(F)) - grad(div(F)) + 0.999 * laplacian(F),
+    ):
         with pytest.raises(AssertionError):
             vanishes(wrong)
 

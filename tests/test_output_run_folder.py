@@ -129,21 +129,6 @@ def test_history_has_all_columns_and_every_digit(tmp_path):
     assert [row["error"] for row in rows] == ["", "0.1"]
 
 
-def test_history_grows_line_by_line(tmp_path):
-    folder = RunFolder(tmp_path)
-    folder.append_history({"step": 1, "loss": 1 / 3})
-    folder.append_history({"step": 2, "loss": 1 / 7})
-    first = folder.history.read_text()
-    assert first.count("step") == 1
-    folder.append_history({"step": 3})
-    assert folder.history.read_text() == first + "3,\n"
-    folder.append_history({"step": 4, "loss": 0.0, "error": 1e-12})
-    rows = table(folder.history)
-    assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
-    assert [row["error"] for row in rows] == ["", "", "", "1e-12"]
-    assert float(rows[1]["loss"]) == 1 / 7
-
-
 def test_one_field_or_a_series(tmp_path):
     folder = RunFolder(tmp_path)
     assert folder.write_fields(snapshot()) == [folder.fields]
@@ -187,7 +172,7 @@ def test_clear_takes_away_its_own_files_only(tmp_path):
     assert not folder.path.exists()
     folder.write_config({})
     folder.write_verdict({})
-    folder.append_history({"step": 1})
+    folder.write_history([{"step": 1}])
     folder.write_fields([snapshot(0.0)])
     folder.checkpoint.touch()
     folder.picture.touch()

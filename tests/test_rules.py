@@ -87,7 +87,9 @@ def spread(rule: str, n: int) -> float:
     return float(np.sqrt(np.mean([error(rule, n, seed) ** 2 for seed in range(16)])))
 
 
-@pytest.mark.parametrize(("rule", "least", "most"), [("random", 0.3, 0.7), ("sobol", 0.9, 2.0), ("chebyshev", 0.75, 2.0)])
+@pytest.mark.parametrize(
+    ("rule", "least", "most"), [("random", 0.3, 0.7), ("sobol", 0.9, 2.0), ("chebyshev", 0.75, 2.0)]
+)
 def test_scattered_rules_converge_at_their_rates(rule, least, most):
     """Independent points: 1/2. Sobol points: nearly 1 at least, 3/2 where scrambled and the function smooth."""
     order = math.log(spread(rule, 64) / spread(rule, 4096)) / math.log(64)

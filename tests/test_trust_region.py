@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -190,4 +191,4 @@ def test_bent_steps_run_down_a_curved_valley_in_far_fewer_steps():
     assert losses[-1] < 1e-24
     assert bent < 0.5 * straight
     for sequence in (losses, others):
-        assert all(after < before for before, after in zip(sequence, sequence[1:], strict=False))
+        assert all(after < before for before, after in itertools.pairwise(sequence))

@@ -60,7 +60,7 @@ class Graded(Interval):
             raise DomainError("the width of a graded axis", expected="a number above 0", got=self.width)
 
     def placed(self, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """x = at + width sinh(s), s uniform, and dx/d(unit)."""
+        """The points x = at + width sinh(s), s uniform, and dx/d(unit)."""
         first, last = (math.asinh((end - self.at) / self.width) for end in (self.low, self.high))
         s = first + (last - first) * unit
         return self.at + self.width * torch.sinh(s), (last - first) * self.width * torch.cosh(s)
@@ -240,13 +240,12 @@ def _interval(name: str, ends: object) -> Interval:
         raise DomainError(f"the axis name '{name}' is reserved", cure=f"choose another name than {', '.join(RESERVED)}")
     if isinstance(ends, Interval):
         return ends
-    if not (isinstance(ends, (tuple, list)) and len(ends) == 2):
-        raise DomainError(
-            f"axis '{name}'",
-            expected="(low, high), Periodic(low, high), Parameter(low, high) or Graded(low, high, at, width)",
-            got=ends,
-        )
-    return Interval(float(ends[0]), float(ends[1]))
+    try:
+        low, high = map(float, ends if isinstance(ends, (tuple, list)) else ())
+    except (TypeError, ValueError):
+        expected = "(low, high), Periodic(low, high), Parameter(low, high) or Graded(low, high, at, width)"
+        raise DomainError(f"axis '{name}'", expected=expected, got=ends) from None
+    return Interval(low, high)
 
 
 def _ends(interval: Interval) -> tuple[float, float]:

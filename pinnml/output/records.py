@@ -25,20 +25,6 @@ def write_table(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
     return path
 
 
-def append_row(path: Path, row: Mapping[str, object]) -> Path:
-    """Add one line to a CSV file; the file is written anew only if the row has columns that it lacks."""
-    if not path.exists():
-        return write_table(path, [row])
-    with path.open(newline="", encoding="utf-8") as stream:
-        table = csv.DictReader(stream)
-        columns = list(table.fieldnames or ())
-        if not set(row) <= set(columns):
-            return write_table(path, [*table, row])
-    with path.open("a", newline="", encoding="utf-8") as stream:
-        csv.DictWriter(stream, columns, lineterminator="\n").writerow(row)
-    return path
-
-
 def write_json(path: Path, values: Mapping[str, object]) -> Path:
     """Write strict JSON: NaN and infinities as null, what JSON has no word for as its `str`."""
     with replacing(path) as temporary:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pinnml.errors import SettingsError
-from pinnml.output.records import append_row, write_json, write_table
+from pinnml.output.records import write_json, write_table
 from pinnml.output.snapshot import Snapshot
-from pinnml.output.vtk import pieces_of, write_pvd, write_vtu
+from pinnml.output.vtk import pieces_of, write_pvd, write_vtp, write_vtu
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,11 @@ class RunFolder:
         return self.path / "fields.vtu"
 
     @property
+    def cloud(self) -> Path:
+        """`fields.vtp`: the fields on scattered points."""
+        return self.path / "fields.vtp"
+
+    @property
     def series(self) -> Path:
         """`fields.pvd`: the fields over time; the pieces lie in `fields/`."""
         return self.path / "fields.pvd"
@@ -72,7 +77,7 @@ class RunFolder:
     def clear(self) -> None:
         """Take away what an earlier run left under the names of this class, and nothing else."""
         plain = (self.config, self.verdict, self.history, self.checkpoint, self.picture)
-        for file in (*plain, self.fields, self.series):
+        for file in (*plain, self.fields, self.cloud, self.series):
             file.unlink(missing_ok=True)
         self._drop_pieces(keep=())
 
@@ -96,14 +101,10 @@ class RunFolder:
         """
         return write_table(self.history, rows)
 
-    def append_history(self, row: Mapping[str, object]) -> Path:
-        """Add one line to `history.csv`; a new key becomes a column, empty in the lines above."""
-        return append_row(self.history, row)
-
     def write_fields(self, snapshots: Snapshot | Sequence[Snapshot]) -> list[Path]:
-        """Write one snapshot as `fields.vtu`, or several as `fields.pvd`.
+        """Write one snapshot as `fields.vtu`, of scattered points as `fields.vtp`, or several as `fields.pvd`.
 
-        Then the other of the two, if an earlier run left it, and pieces beyond the new ones are taken away.
+        Then the others of the three, if an earlier run left them, and pieces beyond the new ones are taken away.
 
         Returns:
             The files that were written.
@@ -111,11 +112,14 @@ class RunFolder:
         Raises:
             ProblemError: several snapshots that are not a series over time.
         """
-        if isinstance(snapshots, Snapshot):
-            written, other = write_vtu(self.fields, snapshots), self.series
+        if not isinstance(snapshots, Snapshot):
+            written = write_pvd(self.series, snapshots)
+        elif snapshots.cells is None:
+            written = write_vtp(self.cloud, snapshots)
         else:
-            written, other = write_pvd(self.series, snapshots), self.fields
-        other.unlink(missing_ok=True)
+            written = write_vtu(self.fields, snapshots)
+        for file in {self.fields, self.cloud, self.series} - set(written):
+            file.unlink(missing_ok=True)
         self._drop_pieces(keep=written)
         return written
 
