@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ def read_archive(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not path.is_file():
         raise CheckpointError("there is no such checkpoint", expected="a file", got=str(path))
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # PyTorch warns of pickles that it then refuses
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, OSError) as error:
         raise CheckpointError(
             "this file is not a checkpoint, or only part of one",
@@ -45,6 +47,8 @@ def read_archive(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError("this file was not saved by pinnml", expected=FORMAT, got=f"'{path}'")
+    if missing := {"version", "record", "tensors"} - set(content):
+        raise CheckpointError("the checkpoint lacks a part", expected=min(missing), got=f"'{path}' without it")
     if content["version"] > VERSION:
         raise CheckpointError("a later version saved this file", expected=f"version {VERSION}", got=content["version"])
     return json.loads(content["record"]), content["tensors"]

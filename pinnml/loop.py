@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml.solvers import Report, Solver, Status
+from pinnml.solvers import Report, Solver, Status, Step
 from pinnml.system import System
 
 #: Measurements on held-out points wait until the solver has worked this many times as long as the last one took.
@@ -45,7 +45,8 @@ Callback = Callable[[Progress], object]
 class Loop:
     """One solve under way: where it stands, and its history.
 
-    `run` ends with a status, never with an exception of numerics or an interruption; the last good state is kept.
+    `run` ends with a status, never with an exception of numerics or an interruption; after trouble the best state so
+    far is kept.
     """
 
     solver: Solver
@@ -61,27 +62,34 @@ class Loop:
     held_out: float | None = None
     error: float | None = None
     loss: float = math.nan
-    _least: float = math.inf
     _measured: float = -math.inf
     _cost: float = 0.0
 
     def run(self) -> Status:
         """Step until the solver is done, a limit is met, or something breaks."""
+        with torch.no_grad():
+            best = Step(self.system, self.theta, None, Report(float(self.system.loss(self.theta))))
         try:
             state = self.solver.init(self.system, self.theta)
             while self.steps < self.solver.steps:
                 step = self.solver.step(self.system, self.theta, state)
-                if trouble := self._trouble(step.report, step.theta):
-                    return trouble
+                if trouble := _trouble(step, best):
+                    return self._returned_to(best, trouble)
                 self.system, self.theta, state = step.system, step.theta, step.state
                 self.steps += 1
+                if not _comparable(step, best) or step.report.loss <= best.report.loss:
+                    best = step
                 if status := self._ended(step.report):
                     return status
         except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
-            return Status.NOT_FINITE
+            return self._returned_to(best, Status.NOT_FINITE)
         except KeyboardInterrupt:
             return Status.INTERRUPTED
         return Status.STEPS
+
+    def _returned_to(self, best: Step, status: Status) -> Status:
+        self.system, self.theta, self.loss = best.system, best.theta, best.report.loss
+        return status
 
     def seconds(self) -> float:
         """Since the solve began."""
@@ -103,14 +111,6 @@ class Loop:
                 **{name: value for name, value in self.notes.items() if isinstance(value, (int, float))},
             }
         )
-
-    def _trouble(self, report: Report, theta: Tensor) -> Status | None:
-        if not (math.isfinite(report.loss) and bool(torch.isfinite(theta).all())):
-            return Status.NOT_FINITE
-        if report.loss > DIVERGENCE * self._least:
-            return Status.DIVERGED
-        self._least = min(self._least, report.loss)
-        return None
 
     def _ended(self, report: Report) -> Status | None:
         """Note the step; the status if it was the last."""
@@ -136,3 +136,16 @@ class Loop:
         if self.callback is not None and self.callback(progress) is True and status is None:
             status = Status.INTERRUPTED
         return status
+
+
+def _trouble(step: Step, best: Step) -> Status | None:
+    """What is wrong with a step, seen from the best one before it."""
+    if not (math.isfinite(step.report.loss) and bool(torch.isfinite(step.theta).all())):
+        return Status.NOT_FINITE
+    limit = DIVERGENCE * max(best.report.loss, torch.finfo(step.theta.dtype).tiny)
+    return Status.DIVERGED if _comparable(step, best) and step.report.loss > limit else None
+
+
+def _comparable(step: Step, best: Step) -> bool:
+    """Whether two losses are of the same weighted sum."""
+    return step.system.weights == best.system.weights

@@ -23,7 +23,9 @@ from pinnml.relative import relative_residuals
 #: Writes scale_n dr_n/dtheta of a residual component r (n,) into rows of the Jacobian (n, P).
 Writer: TypeAlias = Callable[[Tensor, Tensor, Tensor], None]
 #: Numbers in the jets of one chunk of samples: such chunks stay in a CPU's cache, or fill a GPU.
-CHUNK_NUMBERS = {"cpu": 2**19, "cuda": 2**27}
+CHUNK_NUMBERS = {"cpu": 2**20, "cuda": 2**27}
+#: The same where reverse mode keeps what leads to them: then the Jacobian itself is most of the memory.
+TRACED_NUMBERS = {"cpu": 3 * 2**14, "cuda": 2**25}
 #: Samples of a chunk where the Jacobian is found by differentiating whole chunks: the cost grows with its square.
 FALLBACK_CHUNK = 32
 
@@ -140,7 +142,7 @@ class System:
         j = theta.new_empty((self.n_residuals, part.stop - part.start))
         for block in self.blocks:
             start = 0
-            for chunk in self._chunks(block):
+            for chunk in self._chunks(block, traced=part.start < self.hidden.stop):
                 self._linearise_chunk(chunk, slice(start, start + len(chunk)), len(block), theta, part, r, j)
                 start += len(chunk)
         return r, j
@@ -223,12 +225,12 @@ class System:
         weight = block.sample.weight
         return math.sqrt(self.weights[term.name]) * (weight if term.equation.integral else weight.sqrt())
 
-    def _chunks(self, block: Block) -> Iterator[Block]:
-        """The block in pieces whose jets fit the cache."""
+    def _chunks(self, block: Block, traced: bool = False) -> Iterator[Block]:
+        """The block in pieces whose jets fit the cache, smaller ones where every step towards them is kept."""
         size = self._chunk or FALLBACK_CHUNK
         if self._chunk is None and self.network.basis.one_pass:
-            numbers = len(block.needs.outputs) * self.network.basis.size
-            size = max(CHUNK_NUMBERS[self.device.type] // numbers, 64)
+            limit = (TRACED_NUMBERS if traced else CHUNK_NUMBERS)[self.device.type]
+            size = max(limit // (len(block.needs.outputs) * self.network.basis.size), 64)
         return (block.picked(slice(start, start + size)) for start in range(0, len(block), size))
 
     def _basis(self, block: Block, parts: Parts, trace: Trace | None = None) -> Tensor:
@@ -299,8 +301,15 @@ class System:
         parts = self.parts(self.initial())
         with torch.no_grad():
             for block in self.blocks:
-                for term, components in zip(block.terms, self._values(block, parts), strict=True):
+                for term, components in zip(block.terms, self._first_values(block, parts), strict=True):
                     check_finite(term, components, block.sample, self.problem.domain.axes)
+
+    def _first_values(self, block: Block, parts: Parts) -> list[list[Tensor]]:
+        """Residuals at the start; a head of zeros gives outputs of zero without a look at the basis."""
+        if bool(parts.coef.any()):
+            return self._values(block, parts)
+        zeros = parts.coef.new_zeros((len(block.needs.outputs), len(block), self.problem.columns))
+        return block.residuals(zeros, parts.parameters)
 
     def _check_samples_apart(self) -> None:
         """r, and w J, found in pieces must be r, and the gradient of w . r, with the samples taken together."""

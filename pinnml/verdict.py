@@ -16,6 +16,8 @@ ROUND_OFF = 1e-12
 #: An equation with less than this share of the loss, and this much more relative residual than the median of the
 #: others, hardly contributes.
 SHARE, NEGLECT = 1e-3, 1e3
+#: Without a promise to judge by, an equation whose relative residual is above this counts as unsolved.
+UNSOLVED = 1e-2
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Verdict:
             found.append(f"The solver did not finish: {self.status.value}.")
         found += [self._overfitted(name) for name in self.held_out if self._is_overfitted(name)]
         found += [self._neglected(name) for name in self.held_out if self._is_neglected(name)]
+        if self.expected is None and self.worst > UNSOLVED:
+            found.append(self._unsolved())
         if self.expected is not None:
             if self.error is None:
                 found.append(
@@ -82,14 +86,15 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """Stopped by its own test, no overfitting, no neglected equation, and the promise kept."""
+        """Stopped by its own test, no overfitting, no neglected or unsolved equation, and the promise kept."""
         return not self.complaints
 
     @property
     def summary(self) -> str:
         """One line: good or not, the error or the residual, steps and seconds."""
         figure = f"error {self.error:.1e}" if self.error is not None else f"relative residual {self.worst:.1e}"
-        return f"{'good' if self.good else 'not good'}, {figure}, {self.steps} steps, {self.seconds:.2f} s"
+        steps = f"{self.steps} step{'s' * (self.steps != 1)}"
+        return f"{'good' if self.good else 'not good'}, {figure}, {steps}, {self.seconds:.2f} s"
 
     @property
     def worst(self) -> float:
@@ -110,6 +115,12 @@ class Verdict:
         values: dict[str, Any] = {key: value for key, value in record.items() if key in names}
         values["status"] = Status[str(record["status"]).upper().replace(" ", "_")]
         return cls(**values)
+
+    def _unsolved(self) -> str:
+        name = max(self.relative, key=lambda name: self.relative[name])
+        return (
+            f"Equation '{name}' is hardly solved: its residual is {self.relative[name]:.1e} of the size of its terms."
+        )
 
     def _is_overfitted(self, name: str) -> bool:
         return self.held_out[name] > OVERFIT * self.training[name] and not self.relative[name] <= ROUND_OFF

@@ -344,6 +344,15 @@ def test_functions_of_numpy_and_of_the_standard_library_are_refused():
             function(u)
 
 
+def test_data_of_single_precision_beside_a_field_of_double_precision_is_refused():
+    x, y = coordinates(points(9, 2), 1)
+    with pytest.raises(ShapeError, match="digits would be lost"):
+        assert x * torch.where(y < 0, 1.6, 2.2)
+    agreeing = x * torch.where(y < 0.5, 1.6 + 0 * y, 2.2)
+    expected = x.value * torch.where(y.value < 0.5, 1.6, torch.tensor(2.2, dtype=torch.float64))
+    assert_close(agreeing.value, expected, 1e-15)
+
+
 @pytest.mark.parametrize(
     ("wrong", "got"),
     [

@@ -154,7 +154,7 @@ def test_too_few_points_are_found_out_by_the_held_out_residual():
 # Reasons to stop
 
 
-def test_not_a_number_ends_the_solve_with_the_last_good_state():
+def test_not_a_number_ends_the_solve_with_the_best_state():
     solution = solve(rod(), Features(5, bandwidth=2), Scripted(losses=(2.0, 1.0, float("nan"))), points=20)
     assert solution.verdict.status is Status.NOT_FINITE
     assert solution.verdict.steps == 2
@@ -162,11 +162,21 @@ def test_not_a_number_ends_the_solve_with_the_last_good_state():
     torch.testing.assert_close(solution.network.coef, torch.full_like(solution.network.coef, 2.0))
 
 
-def test_divergence_ends_the_solve_with_the_last_good_state():
+def test_divergence_ends_the_solve_with_the_best_state():
     solution = solve(rod(), Features(5, bandwidth=2), Scripted(losses=(2.0, 1.0, 1e9)), points=20)
     assert solution.verdict.status is Status.DIVERGED
     assert solution.verdict.steps == 2
     assert not solution.verdict.good
+
+
+def test_a_first_step_that_explodes_is_divergence_too():
+    verdict = solve(rod(), Features(5, bandwidth=2), Scripted(losses=(1e12,)), points=20).verdict
+    assert (verdict.status, verdict.steps) == (Status.DIVERGED, 0)
+
+
+def test_after_divergence_the_best_state_is_kept_not_the_last():
+    solution = solve(rod(), Features(5, bandwidth=2), Scripted(losses=(1.0, 1e3, 1e9)), points=20)
+    torch.testing.assert_close(solution.network.coef, torch.full_like(solution.network.coef, 1.0))
 
 
 def test_a_step_size_that_is_far_too_long_is_called_divergence_or_not_finite():

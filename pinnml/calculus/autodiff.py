@@ -9,13 +9,15 @@ from torch import Tensor
 
 from pinnml.calculus.indices import MultiIndex
 from pinnml.calculus.jet import Jet
+from pinnml.errors import UnsupportedFunctionError
 
 
 def push(function: Callable[[Tensor], Tensor], jet: Jet) -> Jet:
     """The jet of f(u): with X(s) = sum_a c_a s^a for s in R^d, its coefficients are those of f(X(s)) at s = 0.
 
     `function` maps (n, e) to (n, k), each row by itself; `jet` has coefficients (K, n, e), the result (K, n, k).
-    Each multi-index costs one nest of |a| directional derivatives.
+    Each multi-index costs one nest of |a| directional derivatives. Raises UnsupportedFunctionError for a function
+    that PyTorch cannot differentiate forwards often enough.
     """
     indices = jet.indices
 
@@ -26,7 +28,15 @@ def push(function: Callable[[Tensor], Tensor], jet: Jet) -> Jet:
         return function(point)
 
     origin = tuple(jet.coefficients.new_zeros(()) for _ in indices.axes.names)
-    rows = [_mixed(path, index)(*origin) / _factorial(index) for index in indices.indices]
+    try:
+        rows = [_mixed(path, index)(*origin) / _factorial(index) for index in indices.indices]
+    except NotImplementedError as error:
+        raise UnsupportedFunctionError(
+            "PyTorch cannot differentiate this module forwards as often as the equations need",
+            expected="functions with forward derivatives of every order",
+            got=str(error).splitlines()[0],
+            cure="write such an activation with simpler functions, SiLU as x * torch.sigmoid(x)",
+        ) from error
     return Jet(indices, torch.stack(rows))
 
 

@@ -16,6 +16,8 @@ from pinnml.calculus.indices import Axes, IndexSet, index_set, meet, missing, pl
 from pinnml.errors import ShapeError
 
 Number: TypeAlias = int | float | complex
+#: Types with too few digits to stand beside double precision.
+SHORT = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
 
 
 class Composite:
@@ -164,11 +166,22 @@ class Jet:
             if other.ndim == 0:
                 return other
             if other.shape == self.shape:
+                self._check_digits(other)
                 known = other.is_floating_point() or other.is_complex()
                 return data_jet(self.axes, other if known else other.to(self.dtype))
         if isinstance(other, (np.ndarray, np.generic)) and other.ndim == 0:
             return other.item()
         raise _mismatch(self, other, symbol)
+
+    def _check_digits(self, other: Tensor) -> None:
+        """Refuse data of fewer digits than the field: the result would look precise and not be."""
+        if other.dtype in SHORT and torch.finfo(self.dtype).bits == 64:
+            raise ShapeError(
+                f"{other.dtype} data beside a float64 field: nine digits would be lost",
+                expected="numbers as they are, or float64",
+                got=f"a tensor of {other.dtype}",
+                cure="give it dtype=torch.float64; in torch.where name a field: torch.where(x < 0, 1.6 + 0 * x, 2.2)",
+            )
 
     @_binary("+")
     def __add__(self, other: Jet | Number | Tensor) -> Jet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ class RunFolder:
     """A folder for the files of a run; it is made when the first of them is written.
 
     Raises:
-        SettingsError: the path, or a folder above it, is a file.
+        SettingsError: the path, or a folder above it, is a file or may not be written to.
     """
 
     path: Path
@@ -32,6 +33,14 @@ class RunFolder:
                     got=f"'{place}', which is a file",
                     cure="choose another folder, or move the file away",
                 )
+        nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+        if not os.access(nearest, os.W_OK):
+            raise SettingsError(
+                "the folder of a run cannot be written",
+                expected="a folder that you may write to",
+                got=f"'{nearest}' is read-only for you",
+                cure="choose another folder",
+            )
         object.__setattr__(self, "path", path)
 
     @property

@@ -23,8 +23,8 @@ class Status(Enum):
     STALLED = "further steps gain next to nothing"
     STEPS = "the limit of steps was reached before the solver's own test was met"
     SECONDS = "the limit of time was reached before the solver's own test was met"
-    DIVERGED = "the residual grew without bound; the last good state was kept"
-    NOT_FINITE = "the residual became NaN or infinite; the last good state was kept"
+    DIVERGED = "the residual grew without bound; the best state so far was kept"
+    NOT_FINITE = "the residual became NaN or infinite; the best state so far was kept"
     INTERRUPTED = "interrupted; the last good state was kept"
 
     @property
