@@ -15,6 +15,8 @@ TIME = "t"
 #: Points along each side of a mesh of space, by its dimension, and instants of a series.
 RESOLUTION = {1: 401, 2: 121, 3: 41}
 INSTANTS = 21
+#: Points along each side where only the size of a field is wanted.
+COARSE = 9
 
 
 def snapshots(solution: Solution) -> list[Snapshot]:
@@ -27,19 +29,18 @@ def snapshots(solution: Solution) -> list[Snapshot]:
     space, middle = axes.space or axes.names[:1], _middle(solution)
     if TIME not in axes.names or TIME in space:
         return [_snapshot(solution, _grid(solution, space, middle), space, None)]
-    low, high = solution.domain.bounds[axes.position(TIME)]
-    instants = np.linspace(low, high, INSTANTS)
-    return [_snapshot(solution, _grid(solution, space, {**middle, TIME: t}), space, float(t)) for t in instants]
+    return [_snapshot(solution, _grid(solution, space, {**middle, TIME: t}), space, t) for t in _instants(solution)]
 
 
 def panels(solution: Solution) -> list[Panel]:
-    """One panel a field: over space at the last instant, or over the plane of x and t for one axis of space."""
+    """One panel a field: over space at a telling instant, or over the plane of x and t for one axis of space."""
     axes = solution.domain.axes
     shown = (*axes.space, TIME) if TIME in axes.names and len(axes.space) == 1 else axes.space or axes.names[:1]
     middle = _middle(solution)
-    if TIME in axes.names:
-        middle[TIME] = float(solution.domain.bounds[axes.position(TIME), 1])
-    snapshot = _snapshot(solution, _grid(solution, shown, middle), shown, None)
+    instant = _telling_instant(solution, shown, middle) if TIME in axes.names and TIME not in shown else None
+    if instant is not None:
+        middle[TIME] = instant
+    snapshot = _snapshot(solution, _grid(solution, shown, middle), shown, instant)
     known = solution.verdict.relative_l2
     return [
         Panel(
@@ -62,6 +63,21 @@ def history(solution: Solution) -> History:
         error=[row.get("error") for row in rows],
         steps=[row["step"] for row in rows],
     )
+
+
+def _instants(solution: Solution) -> list[float]:
+    low, high = solution.domain.bounds[solution.domain.axes.position(TIME)]
+    return np.linspace(low, high, INSTANTS).tolist()
+
+
+def _telling_instant(solution: Solution, shown: tuple[str, ...], fixed: Mapping[str, float]) -> float:
+    """The last instant at which no field is below a fifth of the largest that it becomes, or the last of all."""
+    instants = _instants(solution)
+    grids = (solution.domain.grid(COARSE, shown, {**fixed, TIME: t}) for t in instants)
+    values = [solution(grid.points) for grid in grids]
+    sizes = np.array([[np.linalg.norm(value) for value in at_instant.values()] for at_instant in values])
+    telling = (sizes >= 0.2 * sizes.max(axis=0)).all(axis=1)
+    return instants[int(np.flatnonzero(telling)[-1]) if telling.any() else -1]
 
 
 def _middle(solution: Solution) -> dict[str, float]:

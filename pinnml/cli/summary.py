@@ -101,7 +101,7 @@ def _residuals(verdict: Verdict) -> RenderableType:
 def _files(out: Path) -> RenderableType:
     folder = RunFolder(out)
     plain = (folder.config, folder.history, folder.verdict, folder.checkpoint, folder.picture)
-    written_files = [file.name for file in (*plain, folder.fields, folder.series) if file.exists()]
+    written_files = [file.name for file in (*plain, folder.fields, folder.cloud, folder.series) if file.exists()]
     return Group(Text(f"{out}/"), Text(", ".join(written_files), "dim"))
 
 

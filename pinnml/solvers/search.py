@@ -21,8 +21,10 @@ FACTORS = (2.0, 2.0**0.5)
 ACTIVATIONS = ("sine", "tanh", "gaussian")
 #: The search sees this many features at most, and twice as many samples of a region.
 FEATURES = 300
-#: Cut-off of the trial fits, and Gauss-Newton steps of those for nonlinear problems.
+#: Cut-off of the trial fits, and the most Gauss-Newton steps of those for nonlinear problems.
 CUTOFF, NEWTON_STEPS = 1e-12, 6
+#: A Gauss-Newton step that leaves more than this part of the loss is the last of a trial.
+ENOUGH = 0.9
 #: A change must lower the score by this factor to count, and this many are tried at most.
 GAIN, TRIALS = 1.05, 60
 #: A relative residual above this after the isotropic scan calls for a scan of unequal bandwidths.
@@ -108,5 +110,7 @@ def _score(system: System, ridges: Ridges) -> float:
     trial = with_ridges(system, ridges)
     fit = fit_head(trial, trial.initial(), cutoffs=(CUTOFF,), balance=True)
     for _ in range(0 if trial.is_linear else NEWTON_STEPS - 1):
-        fit = fit_head(fit.system, fit.theta, cutoffs=(CUTOFF,))
+        before, fit = fit, fit_head(fit.system, fit.theta, cutoffs=(CUTOFF,))
+        if fit.loss > ENOUGH * before.loss:
+            break
     return max((fit.system.held_out or fit.system).relative(fit.theta).values())

@@ -37,7 +37,7 @@ def problem(k: float = 1.0) -> Problem:
     return Problem(
         # Axes are named. `t` is time: Box(x=(0, 1), t=(0, 5)). A circle: Box(x=Periodic(0, 2 * pi)).
         domain=Box(x=(0, 1), y=(0, 1)),
-        # Several fields: ("u", "v"). Vectors and complex fields: {"E": 3, "p": complex}.
+        # Several fields: ("u", "p"). Vectors and complex fields: {"E": 3, "p": complex}.
         fields=("u",),
         # Regions: "interior" (the default), "boundary" (all sides), "initial" (t at its start), and sides by name.
         equations=(

@@ -1,0 +1,120 @@
+"""Every problem script: exact solutions solve the equations, and the recipes keep what they promise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+
+from pinnml import LevenbergMarquardt, Problem
+from pinnml.check import check
+from pinnml.script import Script, load_script
+from problems import advection, burgers, maxwell
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = {path.stem: load_script(path) for path in sorted((ROOT / "problems").glob("*.py"))}
+CASES = [(script, case) for script in SCRIPTS.values() for case in script.cases or (None,)]
+#: Cases of more than a few seconds, whose promises `make bench` holds.
+LONG = {("burgers", None), ("maxwell", "cavity"), ("maxwell", "cube")}
+
+
+def parameters(case: str | None) -> dict[str, str]:
+    return {} if case is None else {"case": case}
+
+
+def name(value: object) -> str:
+    return value.name if isinstance(value, Script) else str(value)
+
+
+@pytest.mark.parametrize(("script", "case"), CASES, ids=name)
+def test_the_exact_solution_leaves_no_residual(script, case):
+    problem = script.problem(**parameters(case))
+    if problem.exact is None:
+        pytest.skip("a reference in NumPy cannot be differentiated")
+    found = check(problem, script.recipe(**parameters(case)))
+    assert found.good
+    # a wrong factor is found out: no equation holds for the exact solution of a slightly other problem
+    exact = problem.exact
+    wrong = replace(problem, exact=_scaled(exact, problem))
+    assert not check(wrong, script.recipe(**parameters(case))).good
+
+
+def _scaled(exact, problem: Problem):
+    """The exact solution less a part in a million, as a function of the same arguments."""
+    from functools import wraps
+
+    @wraps(exact)
+    def scaled(**coordinates):
+        values = exact(**coordinates)
+        if isinstance(values, dict):
+            return {field: 0.999999 * value for field, value in values.items()}
+        return 0.999999 * values
+
+    return scaled
+
+
+@pytest.mark.parametrize(("script", "case"), [c for c in CASES if (c[0].name, c[1]) not in LONG], ids=name)
+def test_the_recipe_keeps_its_promise(script, case):
+    verdict = script.recipe(**parameters(case)).solve(script.problem(**parameters(case)), seed=11).verdict
+    assert verdict.good, verdict.complaints
+    assert verdict.expected is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["cavity", "cube"])
+def test_the_long_recipes_of_maxwell_keep_their_promises(case):
+    verdict = maxwell.recipe(case).solve(maxwell.problem(case), seed=11).verdict
+    assert verdict.good, verdict.complaints
+
+
+@pytest.mark.slow
+def test_burgers_comes_within_one_part_in_a_thousand_in_fifty_steps():
+    recipe = replace(burgers.recipe(), solver=LevenbergMarquardt(steps=50), points=2000)
+    assert recipe.solve(burgers.problem()).verdict.error < 5e-3
+
+
+def test_cole_hopf_agrees_with_forty_digits():
+    nu = 0.01 / np.pi
+    places = np.array([[0.0, 0.4], [0.01, 0.5], [-0.3, 0.9], [0.004, 1.0], [0.9, 0.1], [0.002, 0.33], [0.5, 0.0]])
+    found = burgers.cole_hopf(places, nu)["u"]
+    with mpmath.workdps(40):
+        known = [float(_cole_hopf(mpmath.mpf(x), mpmath.mpf(t), mpmath.mpf(nu))) for x, t in places]
+    np.testing.assert_allclose(found, known, atol=1e-13)
+
+
+def _cole_hopf(x, t, nu):
+    if t == 0:
+        return -mpmath.sin(mpmath.pi * x)
+
+    def weight(z):
+        y = x - mpmath.sqrt(4 * nu * t) * z
+        return y, mpmath.exp(-mpmath.cos(mpmath.pi * y) / (2 * mpmath.pi * nu) - z**2)
+
+    def upper(z):
+        y, w = weight(z)
+        return mpmath.sin(mpmath.pi * y) * w
+
+    panels = mpmath.linspace(-12, 12, 49)
+    return -mpmath.quad(upper, panels) / mpmath.quad(lambda z: weight(z)[1], panels)
+
+
+def test_the_layer_profile_solves_its_equation_and_vanishes_at_both_ends():
+    for eps in (0.1, 0.01, 1e-3):
+        x = torch.linspace(0, 1, 7, dtype=torch.float64)
+        g = advection.profile(x, eps)
+        # -eps g'' + g' - 1 for g = x - a exp((x - 1) / eps) + b: the exponential cancels, 1 - 1 is left
+        assert abs(float(g[0])) < 1e-15
+        assert abs(float(g[-1])) < 1e-15
+        assert float(g[1:-1].max()) < 1.0
+
+
+def test_the_guide_carries_a_wave_whose_power_does_not_change():
+    case = SCRIPTS["maxwell"]
+    solution = case.recipe(case="guide", k=6.0).solve(case.problem(case="guide", k=6.0))
+    flux = [solution.integrate(lambda u: (u.conj() * u.d("x")).imag, side) for side in ("x=0", "x=2")]
+    kx = np.sqrt(36 - np.pi**2)
+    np.testing.assert_allclose(flux, kx, rtol=1e-9)
