@@ -27,7 +27,7 @@ def test_the_five_minute_example_is_right(tmp_path, monkeypatch, capsys):
 
 
 def finite_differences(points: np.ndarray, n: int = 80) -> np.ndarray:
-    """-laplacian(u) + u^3 = 10 y sin(pi x), u = 0 on three sides, du/dy + 2 u = 0 at the top: five points and Newton."""
+    """-laplacian(u) + u^3 = 10 y sin(pi x), u = 0 but du/dy = -2 u at the top: five points and Newton."""
     from scipy.sparse import diags, identity, kron
     from scipy.sparse.linalg import spsolve
 
