@@ -56,7 +56,7 @@ def triangle(a: Tensor, b: Tensor, *, scaled: bool = True) -> Triangle:
 
 
 class RankRevealed:
-    """A triangle taken apart so that solutions for many cut-offs and dampings cost little each."""
+    """A triangle taken apart so that solutions for many cut-offs cost little each."""
 
     def __init__(self, system: Triangle):
         self._system = system
@@ -72,8 +72,8 @@ class RankRevealed:
             self._pivots = self._right.diagonal().abs()
             self._d = torch.from_numpy(q).to(device).mT @ system.d
 
-    def solve(self, cutoff: float | None = None, damping: float = 0.0) -> LeastSquares:
-        """Min |R z - d|^2 + damping |z|^2 over the directions whose pivot exceeds cutoff times the largest.
+    def solve(self, cutoff: float | None = None) -> LeastSquares:
+        """Min |R z - d|^2 over the directions whose pivot exceeds cutoff times the largest.
 
         `cutoff` None means the number of unknowns times the round-off of the dtype.
         """
@@ -83,27 +83,17 @@ class RankRevealed:
         rank = int((pivots > cutoff * pivots.max()).sum())
         if rank == 0:
             return LeastSquares(torch.zeros_like(self._d), 0, float("inf"))
-        z = self._spectral_solution(rank, damping) if self._spectral else self._pivoted_solution(rank, damping)
+        z = self._spectral_solution(rank) if self._spectral else self._pivoted_solution(rank)
         condition = float(pivots[0] / pivots[rank - 1])
         return LeastSquares(z / self._system.scale, rank, condition)
 
-    def _spectral_solution(self, rank: int, damping: float) -> Tensor:
-        s = self._pivots[:rank]
-        return self._right[:rank].mT @ (s * self._d[:rank] / (s * s + damping))
+    def _spectral_solution(self, rank: int) -> Tensor:
+        return self._right[:rank].mT @ (self._d[:rank] / self._pivots[:rank])
 
-    def _pivoted_solution(self, rank: int, damping: float) -> Tensor:
-        r, d = self._right[:rank, :rank], self._d[:rank]
-        if damping:
-            stacked = torch.cat([r, damping**0.5 * torch.eye(rank, dtype=r.dtype, device=r.device)])
-            r, d = (part := triangle(stacked, torch.cat([d, torch.zeros_like(d)]), scaled=False)).r, part.d
-        z = torch.zeros_like(self._d)
-        z[self._order[:rank]] = torch.linalg.solve_triangular(r, d.unsqueeze(1), upper=True).squeeze(1)
+    def _pivoted_solution(self, rank: int) -> Tensor:
+        z, d = torch.zeros_like(self._d), self._d[:rank].unsqueeze(1)
+        z[self._order[:rank]] = torch.linalg.solve_triangular(self._right[:rank, :rank], d, upper=True).squeeze(1)
         return z
-
-
-def least_squares(a: Tensor, b: Tensor, *, cutoff: float | None = None, damping: float = 0.0) -> LeastSquares:
-    """min_x |A x - b|^2 + damping |scale x|^2 for A (M, P), b (M,), scale the norms of the columns of A."""
-    return RankRevealed(triangle(a, b)).solve(cutoff, damping)
 
 
 @dataclass(frozen=True)
