@@ -18,7 +18,7 @@ import torch
 from pinnml import LSGD, MLP, Adam, Box, Equation, Parameter, Problem, Solution, solve
 from problems import advection
 
-LAYER_SECONDS = 60.0
+LAYER_SECONDS = 100.0
 SINE_STEPS = 2000
 
 
