@@ -3,14 +3,15 @@
 from pinnml.calculus import cross, curl, div, dot, grad, laplacian, normal_derivative
 from pinnml.checkpoint import load
 from pinnml.domains import Box, Graded, Parameter, Periodic, Points
-from pinnml.networks import MLP, Features, Wrapped
+from pinnml.networks import KAN, MLP, Features, Wrapped
 from pinnml.problem import Equation, Problem
 from pinnml.recipe import Recipe
 from pinnml.solution import Solution
 from pinnml.solve import solve
-from pinnml.solvers import LBFGS, LSGD, Adam, LevenbergMarquardt, Schedule
+from pinnml.solvers import LBFGS, LSGD, Adam, LevenbergMarquardt, Multilevel, Schedule
 
 __all__ = [
+    "KAN",
     "LBFGS",
     "LSGD",
     "MLP",
@@ -20,6 +21,7 @@ __all__ = [
     "Features",
     "Graded",
     "LevenbergMarquardt",
+    "Multilevel",
     "Parameter",
     "Periodic",
     "Points",

@@ -51,10 +51,10 @@ class Block:
         highest = _highest_order(network, inputs)
         if highest is not None and needs.outputs.order > highest:
             raise SettingsError(
-                "the activation has no derivative of the order that the equations need",
+                "the network has no derivative of the order that the equations need",
                 expected=f"order {needs.outputs.order}, for {needs.outputs}",
                 got=f"order {highest} at most",
-                cure="choose sine, tanh or gaussian, or write the equation as a system of first order",
+                cure=network.basis.remedy(needs.outputs.order),
             )
         components = tuple(components for _, components in found)
         return cls(problem, terms[0].region, sample, needs, inputs, terms, components)

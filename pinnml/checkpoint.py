@@ -13,7 +13,7 @@ from torch import Tensor
 from pinnml.archive import read_archive
 from pinnml.domains import Domain, domain_from_json
 from pinnml.errors import CheckpointError
-from pinnml.networks import NETWORKS, Features, Network, NetworkSettings
+from pinnml.networks import NETWORKS, Network, NetworkSettings
 from pinnml.problem import Field, Problem
 from pinnml.solution import Solution
 from pinnml.verdict import Verdict
@@ -55,8 +55,7 @@ def _built(
     tensors: Mapping[str, Tensor],
 ) -> Network:
     settings = network or _settings(record)
-    if isinstance(settings, Features):  # as the search left them
-        settings = replace(settings, activation=record["activation"], bandwidth=record["bandwidth"])
+    settings = replace(settings, **{name: record[name] for name in record["settled"]})  # pyright: ignore
     dtype = tensors["coef"].dtype if "coef" in tensors else torch.float64
     built = settings.build(domain, columns, torch.Generator().manual_seed(0), dtype, torch.device("cpu"))
     try:
@@ -72,7 +71,7 @@ def _built(
 
 
 def _settings(record: Mapping[str, Any]) -> NetworkSettings:
-    options = {key: value for key, value in record.items() if key not in ("kind", "functions")}
+    options = {key: value for key, value in record.items() if key not in ("kind", "functions", "settled")}
     if record["kind"] not in NETWORKS or record["functions"]:
         raise CheckpointError(
             "the network holds a module or function of yours, which a file cannot",

@@ -38,7 +38,8 @@ def hidden_links(trace: Trace, columns: Mapping[str, slice]) -> list[Link]:
     found = []
     for weight, bias, features, output in trace.linear:
         found.append(Link(columns[weight], features.detach(), output))
-        found.append(Link(columns[bias], None, output, is_bias=True))
+        if bias is not None:
+            found.append(Link(columns[bias], None, output, is_bias=True))
     return found + [Link(columns[name], None, copies) for name, copies in trace.expanded]
 
 

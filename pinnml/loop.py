@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -67,9 +67,10 @@ class Loop:
 
     def run(self) -> Status:
         """Step until the solver is done, a limit is met, or something breaks."""
-        with torch.no_grad():
-            best = Step(self.system, self.theta, None, Report(float(self.system.loss(self.theta))))
+        best = Step(self.system, self.theta, None, Report(math.inf))
         try:
+            with torch.no_grad():
+                best = replace(best, report=Report(float(self.system.loss(self.theta))))
             state = self.solver.init(self.system, self.theta)
             while self.steps < self.solver.steps:
                 step = self.solver.step(self.system, self.theta, state)

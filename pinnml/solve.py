@@ -17,7 +17,7 @@ from pinnml.domains import Sample
 from pinnml.errors import DeviceError, SettingsError
 from pinnml.judge import judge
 from pinnml.loop import Callback, Loop, Measure
-from pinnml.networks import NETWORKS, Features, Network, NetworkSettings, Perceptron
+from pinnml.networks import NETWORKS, Features, Network, NetworkSettings
 from pinnml.output import RunFolder, draw
 from pinnml.problem import Problem
 from pinnml.solution import Solution, fields_at, known_solution, relative_l2, value_array
@@ -212,7 +212,7 @@ def _solution(
     network = system.network_at(theta)
     record = {
         "problem": problem.name,
-        "network": described(asked.network) | _found(network),
+        "network": _described_network(asked.network, network),
         "solver": described(asked.solver),
         "points": {block.region: len(block) for block in system.blocks},
         "weights": system.weights,
@@ -253,10 +253,9 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _found(network: Network) -> dict[str, Any]:
-    """What a search settled."""
-    ridges = network.basis.ridges if isinstance(network.basis, Perceptron) else None
-    return {} if ridges is None else {"activation": ridges.activation, "bandwidth": ridges.bandwidth.tolist()}
+def _described_network(settings: NetworkSettings, network: Network) -> dict[str, Any]:
+    """Settings with what the solve has settled in them, such as a bandwidth that was searched for."""
+    return described(settings) | dict(network.basis.settled) | {"settled": list(network.basis.settled)}
 
 
 def _device(device: str | torch.device | None) -> torch.device:

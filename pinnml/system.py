@@ -196,6 +196,22 @@ class System:
         """The same rows for another network on the same inputs."""
         return self._with(network=network, held_out=self.held_out and self.held_out.with_network(network))
 
+    def refine(self) -> tuple[System, Callable[[Tensor], Tensor]]:
+        """The system of the network on the next finer level, and what carries a theta over without changing a row.
+
+        Raises SettingsError for a network that has no levels.
+        """
+        network, prolong = self.network.refined()
+        fine = self.with_network(network)
+
+        def carried(theta: Tensor) -> Tensor:
+            parts = self.parts(theta)
+            hidden, coef = prolong(parts.hidden, parts.coef)
+            own = [value.reshape(1) for value in parts.parameters.values()]
+            return torch.cat([*(value.reshape(-1) for value in hidden.values()), *own, coef.reshape(-1)])
+
+        return fine, carried
+
     def with_weights(self, weights: Mapping[str, float]) -> System:
         """The same rows with other equation weights."""
         return self._with(weights=weights, held_out=self.held_out and self.held_out.with_weights(weights))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pinnml import MLP, Box, Equation, Features, Periodic, Points, Problem, Wrapped, curl, div, grad
+from pinnml import KAN, MLP, Box, Equation, Features, Periodic, Points, Problem, Wrapped, curl, div, grad
 from pinnml.networks import NetworkSettings
 from pinnml.system import System
 from problems import advection, burgers, heat, maxwell, poisson
@@ -90,6 +90,7 @@ NETWORKS: dict[str, Callable[[Problem], NetworkSettings]] = {
     "sine mlp": lambda problem: MLP(7, 2, "sine"),
     "residual gaussian mlp": lambda problem: MLP(6, 3, "gaussian", init="box", residual=True),
     "stretched inputs": lambda problem: MLP(6, 2, "tanh", inputs=stretched(problem)),
+    "kan": lambda problem: KAN(3, 2, order=5, intervals=3),
     "wrapped": lambda problem: Wrapped(
         nn.Sequential(nn.Linear(inputs_of(problem), 8), nn.Tanh(), nn.Linear(8, problem.columns + 2))
     ),

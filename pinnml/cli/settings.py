@@ -11,6 +11,7 @@ import torch
 
 from pinnml.cli.values import pairs, read, split
 from pinnml.errors import SettingsError, unknown_name
+from pinnml.solvers import SOLVERS, Solver
 
 T = TypeVar("T")
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
@@ -69,6 +70,8 @@ def dtype_of(text: str) -> torch.dtype:
 def _fitted(value: Any, hint: Any, what: str) -> Any:
     """The value as its annotation wants it: an int where only floats are known is made one."""
     kinds = _kinds(hint)
+    if Solver in kinds and isinstance(value, str):
+        return chosen(value.removeprefix("(").removesuffix(")"), "solver", SOLVERS, None)
     if bool in kinds and isinstance(value, str) and value.lower() in ("true", "false"):
         value = value.lower() == "true"
     if _is_number(value) and int not in kinds and float in kinds:

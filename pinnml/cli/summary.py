@@ -55,7 +55,7 @@ def described_in_short(record: Mapping[str, Any], registry: Mapping[str, type]) 
     chosen = {
         name: value
         for name, value in record.items()
-        if name not in ("kind", "functions") and value is not None and value != default.get(name)
+        if name not in ("kind", "functions", "settled") and value is not None and value != default.get(name)
     }
     text = f"{kind}:{written(chosen)}" if chosen else kind
     return text + "".join(f", with {name} of its own" for name in record["functions"])

@@ -16,6 +16,8 @@ from pinnml.domains import Domain
 from pinnml.errors import SettingsError
 
 Coordinates = Callable[..., Any]
+#: Hidden parameters by name and a head, on one level, to those of the next finer one; linear.
+Prolong = Callable[[Mapping[str, Tensor], Tensor], tuple[dict[str, Tensor], Tensor]]
 
 
 @dataclass
@@ -27,11 +29,11 @@ class Trace:
     gives its own gradient, sample by sample.
     """
 
-    linear: list[tuple[str, str, Tensor, Tensor]] = field(default_factory=list)
+    linear: list[tuple[str, str | None, Tensor, Tensor]] = field(default_factory=list)
     expanded: list[tuple[str, Tensor]] = field(default_factory=list)
 
-    def layer(self, weight: str, bias: str, features: Tensor, output: Tensor) -> None:
-        """Remember z = features @ weight, bias added to its value: features (K, n, i), output (K, n, o)."""
+    def layer(self, weight: str, bias: str | None, features: Tensor, output: Tensor) -> None:
+        """Remember z = features @ weight, a bias added to its value: features (K, n, i), output (K, n, o)."""
         if not output.requires_grad:
             output.requires_grad_()
         self.linear.append((weight, bias, features, output))
@@ -54,6 +56,19 @@ class Basis(nn.Module, ABC):
     highest_order: int | None = None
 
     @property
+    def settled(self) -> Mapping[str, Any]:
+        """Options of the settings that a solve may change, as they are now: what a checkpoint needs to build it."""
+        return {}
+
+    def remarks(self, x: Jet) -> Mapping[str, float]:
+        """What a verdict should say of the basis at inputs (K, n, e), by name."""
+        return {}
+
+    def remedy(self, order: int) -> str:
+        """What to choose where derivatives of this order are needed, beyond `highest_order`."""
+        return "choose sine, tanh or gaussian, or write the equation as a system of first order"
+
+    @property
     @abstractmethod
     def size(self) -> int:
         """The number of functions, k."""
@@ -61,6 +76,15 @@ class Basis(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Jet, trace: Trace | None = None) -> Jet:
         """Inputs (K, n, e) to basis functions (K, n, k), noting in `trace` where parameters enter."""
+
+    def refined(self) -> tuple[Basis, Prolong]:
+        """The same functions on the next finer level, and what carries parameters by name and a head over."""
+        raise SettingsError(
+            "this network has no levels to refine",
+            expected="a KAN",
+            got=type(self).__name__,
+            cure="choose network=KAN(...), or another solver",
+        )
 
 
 class Inputs:
@@ -124,6 +148,15 @@ class Network(nn.Module):
     def forward(self, x: Jet) -> Jet:
         """The outputs (K, n, m) for inputs (K, n, e)."""
         return self.basis(x).map(lambda c: c @ self.coef)
+
+    def refined(self) -> tuple[Network, Prolong]:
+        """The same function on the next finer level, and what carries parameters, or their moments, over.
+
+        Raises SettingsError for a basis that has no levels.
+        """
+        basis, prolong = self.basis.refined()
+        hidden = {name: p.detach() for name, p in self.basis.named_parameters()}
+        return Network(self.inputs, basis, prolong(hidden, self.coef.detach())[1]), prolong
 
 
 def _evaluated(function: Coordinates | None, coordinates: Mapping[str, Jet]) -> list[Jet]:

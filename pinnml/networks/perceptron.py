@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -39,6 +42,13 @@ class Perceptron(Basis):
     def size(self) -> int:
         """The width of the last layer, and one for the constant."""
         return len(self.biases[-1]) + 1
+
+    @property
+    def settled(self) -> Mapping[str, Any]:
+        """The activation and bandwidth of ridge functions, which a solver may have searched for."""
+        if self.ridges is None:
+            return {}
+        return {"activation": self.ridges.activation, "bandwidth": self.ridges.bandwidth.tolist()}
 
     def forward(self, x: Jet, trace: Trace | None = None) -> Jet:
         """The last layer's activations and the constant 1."""

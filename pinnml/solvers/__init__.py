@@ -4,9 +4,16 @@ from pinnml.solvers.base import Report, Solver, Status, Step
 from pinnml.solvers.gradient import LBFGS, Adam
 from pinnml.solvers.levenberg_marquardt import LevenbergMarquardt, Schedule
 from pinnml.solvers.lsgd import LSGD
+from pinnml.solvers.multilevel import Multilevel
 
 #: What the command line calls the solvers.
-SOLVERS: dict[str, type[Solver]] = {"lsgd": LSGD, "lm": LevenbergMarquardt, "adam": Adam, "lbfgs": LBFGS}
+SOLVERS: dict[str, type[Solver]] = {
+    "lsgd": LSGD,
+    "lm": LevenbergMarquardt,
+    "adam": Adam,
+    "lbfgs": LBFGS,
+    "multilevel": Multilevel,
+}
 
 __all__ = [
     "LBFGS",
@@ -14,6 +21,7 @@ __all__ = [
     "SOLVERS",
     "Adam",
     "LevenbergMarquardt",
+    "Multilevel",
     "Report",
     "Schedule",
     "Solver",
