@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pinnml.blocks import Block
 from pinnml.calculus import IndexSet
+from pinnml.conditions import bare_faces
 from pinnml.domains import Sample
 from pinnml.exact import Trial, trials
 from pinnml.networks import Features
@@ -113,21 +114,8 @@ def check(problem: Problem, recipe: Recipe | None = None) -> Findings:
         tuple(equations[term.name] for term in problem.terms),
         linear=system.is_linear,
         trainable=system.n_params,
-        warnings=tuple(_bare_faces(problem)),
+        warnings=tuple(bare_faces(problem)),
     )
-
-
-def _bare_faces(problem: Problem) -> Iterator[str]:
-    """A warning for each face of space, and for the first instant, on which nothing is said."""
-    if problem.ansatz is not None:
-        return
-    said = {term.region for term in problem.terms}
-    for name in problem.domain.regions:
-        face = problem.domain.region(name)
-        if face == "t=min" and face not in said and name != "initial":
-            yield f"No condition on {name}, the first instant: most equations with a time derivative need one."
-        elif problem.domain.has_normal(face) and name != "boundary" and not said & {face, "boundary"}:
-            yield f"No condition on {name}: right where something only flows out, else one is missing."
 
 
 def _without_ansatz(problem: Problem) -> Problem:

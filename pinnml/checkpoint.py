@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ import torch
 from torch import Tensor
 
 from pinnml.archive import read_archive
-from pinnml.domains import Domain, domain_from_json
-from pinnml.errors import CheckpointError
+from pinnml.domains import Domain, domain_from_json, same_domain
+from pinnml.errors import CheckpointError, PinnmlError
 from pinnml.networks import NETWORKS, Network, NetworkSettings
 from pinnml.problem import Field, Problem
 from pinnml.solution import Solution
@@ -27,24 +28,50 @@ def load(path: str | Path, problem: Problem | None = None, network: NetworkSetti
     cannot hold. Raises CheckpointError for a file that does not fit.
     """
     record, tensors = read_archive(path)
-    try:
+    with _parts_there():
         fields = tuple(Field(*entry) for entry in record["fields"])
-        domain = problem.domain if problem is not None else domain_from_json(record["domain"])
-        settings = record["settings"]["network"]
+        saved, ansatz = record["domain"], record["ansatz"]
+        domain = problem.domain if problem is not None else domain_from_json(saved)
+        settings = dict(record["settings"]["network"])
         verdict = Verdict.from_json(record["verdict"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError("the checkpoint lacks a part", got=f"{type(error).__name__}: {error}") from error
-    if problem is None and record["ansatz"]:
-        raise CheckpointError("these fields come out of an ansatz", cure="give the problem: load(path, problem=...)")
-    if problem is not None and problem.fields != fields:
+        parameters = {str(name): float(value) for name, value in record["parameters"].items()}
+        history = tuple(dict(row) for row in record["history"])
+        is_same = problem is None or same_domain(saved, problem.domain.to_json())
+    if problem is None and ansatz:
         raise CheckpointError(
-            "the checkpoint belongs to another problem",
-            expected=", ".join(f.name for f in problem.fields),
-            got=", ".join(f.name for f in fields),
+            "these fields come out of an ansatz",
+            expected="the problem, which holds the ansatz",
+            got="a file alone",
+            cure="give the problem: load(path, problem=...)",
         )
+    if problem is not None and problem.fields != fields:
+        names = [", ".join(f.name for f in each) for each in (problem.fields, fields)]
+        expected, got = names if names[0] != names[1] else (str(problem.fields), str(fields))
+        raise _of_another_problem(expected, got)
+    if not is_same:
+        raise _of_another_problem(f"fields on {domain!r}", f"fields on {domain_from_json(saved)!r}")
     built = _built(settings, network, domain, sum(f.columns for f in fields), tensors)
-    history = tuple(record["history"])
-    return Solution(domain, fields, built, record["parameters"], verdict, history, problem, record["settings"])
+    return Solution(domain, fields, built, parameters, verdict, history, problem, record["settings"])
+
+
+def network_settings(record: Mapping[str, Any]) -> NetworkSettings:
+    """The settings that a solution's record describes.
+
+    Raises CheckpointError where they hold a module or function, which no record does.
+    """
+    with _parts_there():
+        kind, functions = record["kind"], list(record["functions"])
+        known = NETWORKS.get(kind)
+        options = {key: value for key, value in record.items() if key not in ("kind", "functions", "settled")}
+    if known is None or functions:
+        raise CheckpointError(
+            "the network holds a module or function of yours, which a file cannot",
+            expected=f"one of {', '.join(NETWORKS)}, of plain options",
+            got=kind + "".join(f" with {name}" for name in functions),
+            cure="give the settings again: load(path, network=...)",
+        )
+    with _parts_there():
+        return known(**options)
 
 
 def _built(
@@ -54,9 +81,10 @@ def _built(
     columns: int,
     tensors: Mapping[str, Tensor],
 ) -> Network:
-    settings = network or _settings(record)
-    settings = replace(settings, **{name: record[name] for name in record["settled"]})  # pyright: ignore
-    dtype = tensors["coef"].dtype if "coef" in tensors else torch.float64
+    settings = network or network_settings(record)
+    with _parts_there():
+        settings = replace(settings, **{name: record[name] for name in record["settled"]})  # pyright: ignore
+        dtype = tensors["coef"].dtype
     built = settings.build(domain, columns, torch.Generator().manual_seed(0), dtype, torch.device("cpu"))
     try:
         built.load_state_dict(dict(tensors))
@@ -70,12 +98,25 @@ def _built(
     return built.requires_grad_(False)
 
 
-def _settings(record: Mapping[str, Any]) -> NetworkSettings:
-    options = {key: value for key, value in record.items() if key not in ("kind", "functions", "settled")}
-    if record["kind"] not in NETWORKS or record["functions"]:
+def _of_another_problem(expected: str, got: str) -> CheckpointError:
+    return CheckpointError(
+        "the checkpoint belongs to another problem",
+        expected=expected,
+        got=got,
+        cure="give the problem, with the parameters, that the solution was saved with",
+    )
+
+
+@contextmanager
+def _parts_there() -> Iterator[None]:
+    """Whatever the block stumbles over is a part of the record that is not as `Solution.save` writes it."""
+    try:
+        yield
+    except (PinnmlError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        first = str(error).splitlines()[0] if str(error) else ""
         raise CheckpointError(
-            "the network holds a module or function of yours, which a file cannot",
-            got=record["kind"] + "".join(f" with {name}" for name in record["functions"]),
-            cure="give the settings again: load(path, network=...)",
-        )
-    return NETWORKS[record["kind"]](**options)
+            "the checkpoint lacks a part",
+            expected="a record that pinnml saved",
+            got=f"{type(error).__name__}: {first}",
+            cure="save the solution again",
+        ) from error

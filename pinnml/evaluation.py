@@ -17,6 +17,17 @@ from pinnml.problem import Field, Problem, Term, argument_names
 
 #: The highest total order of derivatives that discovery tries.
 HIGHEST_ORDER = 8
+#: What a foreign error says, the mistake behind it, and the cure.
+MISTAKES = (
+    ("ufunc", "applies a NumPy function to a field", "use PyTorch's: torch.sin(x) in place of np.sin(x)"),
+    (
+        "must be real number, not",
+        "applies a function of numbers to a field",
+        "use PyTorch's: torch.sin(x), not math.sin(x)",
+    ),
+    ("Boolean value of Tensor", "asks whether a whole field is true", "use torch.where(x < 0.5, a, b) in place of if"),
+)
+FROM_ZERO = "fields of Features start at zero: an ansatz such as 1 + u, another network or start= begins elsewhere"
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,9 @@ def by_field(problem: Problem, result: Any, what: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if isinstance(result, Mapping):
         if unknown := set(result) - set(fields):
-            raise ProblemError(f"{what} returns '{min(unknown)}'", expected=f"fields among {', '.join(fields)}")
+            name = min(map(str, unknown))
+            message, expected = f"{what} returns '{name}', which is no field", f"fields among {', '.join(fields)}"
+            raise ProblemError(message, expected=expected, got=f"'{name}'", cure="take it out, or rename it")
         found = dict(result)
     elif len(fields) == 1 and (problem.fields[0].is_vector or not isinstance(result, (tuple, list))):
         found = {problem.fields[0].name: result}
@@ -73,6 +86,7 @@ def by_field(problem: Problem, result: Any, what: str) -> dict[str, Any]:
             f"{what} returns something that does not match the fields",
             expected=f"a dict with {', '.join(fields)}, or a tuple in that order",
             got=_kind(result),
+            cure=f"return {{{', '.join(f'{name!r}: ...' for name in fields)}}}",
         )
     return {name: _checked(fields[name], value, what) for name, value in found.items()}
 
@@ -89,7 +103,9 @@ def _checked(field: Field, value: Any, what: str) -> Any:
         fits = len(parts) == field.components and all(isinstance(part, scalar) for part in parts)
     if not fits:
         expected = f"a vector of {field.components} components" if field.is_vector else "a scalar field"
-        raise ProblemError(f"{what} gives the wrong thing for '{field.name}'", expected=expected, got=_kind(value))
+        cure = f"return {{'{field.name}': ...}}, for a vector its components in a tuple"
+        message = f"{what} gives the wrong thing for '{field.name}'"
+        raise ProblemError(message, expected=expected, got=_kind(value), cure=cure)
     return Vector(value) if isinstance(value, (tuple, list)) else value
 
 
@@ -133,7 +149,7 @@ def check_finite(term: Term, components: Iterable[Tensor], sample: Sample, axes:
                 f"equation '{term.name}' gives {component[place].item()} at {point}",
                 expected="finite values on the whole region",
                 got=f"{int(bad.sum())} of {len(bad)} points are not finite",
-                cure="look for a division by zero, or a root or logarithm of a negative number there",
+                cure=f"look for a division by zero, or a root or logarithm of a negative number there; {FROM_ZERO}",
             )
 
 
@@ -198,18 +214,14 @@ def call(function: Callable[..., Any], known: Mapping[str, Any], what: str) -> A
         return function(**arguments)
     except PinnmlError as error:
         raise error.within(what)  # noqa: B904 - the same error, told where it happened
-    except TypeError as error:
-        if "ufunc" not in str(error):
+    except Exception as error:
+        mistake = next((known for sign, *known in MISTAKES if sign in str(error)), None)
+        if mistake is None:
             error.add_note(f"in {what}")
             raise
-        raise ProblemError(
-            f"{what} applies a NumPy function to a field",
-            got=str(error),
-            cure="use PyTorch's function of that name: torch.sin(x) in place of np.sin(x)",
-        ) from error
-    except Exception as error:
-        error.add_note(f"in {what}")
-        raise
+        words, cure = mistake
+        expected = "functions that PyTorch has for whole fields"
+        raise ProblemError(f"{what} {words}", expected=expected, got=str(error).splitlines()[0], cure=cure) from error
 
 
 def _components(result: Any, n: int, name: str) -> Iterable[Tensor]:

@@ -7,7 +7,7 @@ layer is z = a @ W with jets a (K, n, i) and z (K, n, o), dr_n/dW_io = sum_k a_k
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -33,14 +33,20 @@ class Link:
     is_bias: bool = False
 
 
-def hidden_links(trace: Trace, columns: Mapping[str, slice]) -> list[Link]:
-    """The links of one forward pass between the parameters in front of the head and what they act on."""
+def hidden_links(trace: Trace, columns: Mapping[str, slice], part: slice) -> list[Link]:
+    """The links of one forward pass between the parameters in front of the head and what they act on.
+
+    Those outside the columns `part` are left out; the others count their columns from its start.
+    """
     found = []
     for weight, bias, features, output in trace.linear:
         found.append(Link(columns[weight], features.detach(), output))
         if bias is not None:
             found.append(Link(columns[bias], None, output, is_bias=True))
-    return found + [Link(columns[name], None, copies) for name, copies in trace.expanded]
+    found += [Link(columns[name], None, copies) for name, copies in trace.expanded]
+    inside = [link for link in found if part.start <= link.columns.start and link.columns.stop <= part.stop]
+    shifted = (slice(link.columns.start - part.start, link.columns.stop - part.start) for link in inside)
+    return [replace(link, columns=place) for link, place in zip(inside, shifted, strict=True)]
 
 
 def fill(component: Tensor, scale: Tensor, links: list[Link], j: Tensor) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from pinnml.calculus import total_order
+from pinnml.conditions import bare_faces
 from pinnml.loop import Loop
 from pinnml.networks import Network
 from pinnml.problem import Problem
@@ -17,14 +18,17 @@ from pinnml.solution import ERROR_POINTS, ERROR_SEED, errors, fields_at, relativ
 from pinnml.solvers import Status
 from pinnml.verdict import Verdict
 
+#: Random points that tell whether a field is zero.
+FEW = 100
+
 
 def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float, half: Loop | None) -> Verdict:
     """The verdict on where the loop stands.
 
-    record: what was asked, from `solve`. half: the solve with half the basis that a promise is checked against
-    when there is nothing else.
+    record: what was asked, from `solve`. seconds: when the solver had ended, since the solve began; what came
+    after, a second solve included, is `seconds_verify`. half: the solve with half the basis that a promise is
+    checked against when there is nothing else.
     """
-    began = time.perf_counter()
     system, theta = loop.system, loop.theta
     network, parameters = system.network_at(theta), system.parameters_at(theta)
     held_out = system.held_out or system
@@ -43,11 +47,13 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         difference=difference,
         expected=record["expect"],
         seconds=seconds,
-        seconds_verify=time.perf_counter() - began,
+        seconds_verify=loop.seconds() - seconds,
         steps=loop.steps,
         parameters=system.n_params,
         residuals=system.n_residuals,
         parameters_found=parameters,
+        zero_fields=_zero_fields(system.problem, network, parameters, relative_errors),
+        warnings=tuple(bare_faces(system.problem)),
         seed=record["seed"],
         device=record["device"],
         dtype=record["dtype"],
@@ -56,6 +62,42 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         notes=loop.notes | dict(network.basis.remarks(held_out.blocks[0].inputs)),
         provenance=provenance(),
     )
+
+
+def unjudged(loop: Loop, record: Mapping[str, Any]) -> Verdict:
+    """An empty verdict where the loop stands, for when an equation or a callback has failed: nothing is evaluated."""
+    system = loop.system
+    unknown = dict.fromkeys(system.rows, math.nan)
+    return Verdict(
+        status=Status.INTERRUPTED,
+        relative_l2={field.name: None for field in system.problem.fields},
+        held_out=unknown,
+        training=unknown,
+        relative=unknown,
+        expected=record["expect"],
+        seconds=loop.seconds(),
+        seconds_verify=0.0,
+        steps=loop.steps,
+        parameters=system.n_params,
+        residuals=system.n_residuals,
+        parameters_found=system.parameters_at(loop.theta),
+        seed=record["seed"],
+        device=record["device"],
+        dtype=record["dtype"],
+        solver=record["solver"]["kind"],
+        network=record["network"]["kind"],
+        notes=dict(loop.notes),
+        provenance=provenance(),
+    )
+
+
+def _zero_fields(
+    problem: Problem, network: Network, parameters: Mapping[str, float], known: Mapping[str, float | None]
+) -> tuple[str, ...]:
+    """Fields that vanish at random points, though nothing is known to say that they should."""
+    x = problem.domain.held_out("interior", FEW, torch.Generator().manual_seed(ERROR_SEED)).x
+    fields = fields_at(network, parameters, x, total_order(problem.domain.axes, 0), problem)
+    return tuple(name for name, u in fields.items() if known[name] is None and not value_array(u, len(x)).any())
 
 
 def _difference(problem: Problem, network: Network, parameters: Mapping[str, float], half: Loop) -> dict[str, float]:

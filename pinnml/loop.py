@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,7 +38,7 @@ class Progress:
     notes: Mapping[str, float | int | str]
 
 
-#: Called after every step; returning True ends the solve.
+#: Called after every step; returning True, of Python or NumPy, ends the solve.
 Callback = Callable[[Progress], object]
 
 
@@ -62,8 +63,8 @@ class Loop:
     held_out: float | None = None
     error: float | None = None
     loss: float = math.nan
-    _measured: float = -math.inf
-    _cost: float = 0.0
+    _measured: float = field(init=False, default=-math.inf)
+    _cost: float = field(init=False, default=0.0)
 
     def run(self) -> Status:
         """Step until the solver is done, a limit is met, or something breaks."""
@@ -134,7 +135,8 @@ class Loop:
             self.error,
             self.notes,
         )
-        if self.callback is not None and self.callback(progress) is True and status is None:
+        answer = None if self.callback is None else self.callback(progress)
+        if isinstance(answer, (bool, np.bool_)) and answer and status is None:
             status = Status.INTERRUPTED
         return status
 

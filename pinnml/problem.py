@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pinnml.domains import Domain, Points
+from pinnml.checks import finite
+from pinnml.domains import RESERVED, Domain, Points
 from pinnml.errors import ProblemError, UnknownNameError, unknown_name
 
-RESERVED = ("normal", "v")
 Function = Callable[..., Any]
 
 
@@ -55,11 +55,12 @@ class Equation:
                 cure='give it one: Equation(lambda u: u, on="boundary", name="wall")',
             )
         object.__setattr__(self, "name", self.name or own_name)
-        object.__setattr__(self, "on", (self.on,) if isinstance(self.on, str) else tuple(self.on))
+        object.__setattr__(self, "on", _regions(self.name, self.on))
         if not self.on:
             raise ProblemError(f"equation '{self.name}' is on no region", cure='name one: on="interior"')
         if not (isinstance(self.weight, (int, float)) and 0 < self.weight < math.inf):
-            raise ProblemError(f"equation '{self.name}': weight", expected="a number above 0", got=repr(self.weight))
+            message, cure = f"equation '{self.name}': weight", "leave it out for 1, or write a number such as 10.0"
+            raise ProblemError(message, expected="a number above 0", got=repr(self.weight), cure=cure)
         argument_names(self.residual, f"equation '{self.name}'")
 
 
@@ -97,11 +98,9 @@ class Problem:
     name: str = ""
 
     def __post_init__(self) -> None:
-        equations = (self.equations,) if isinstance(self.equations, Equation) else tuple(self.equations)
+        _check_parts(self.domain, self.parameters, self.data, self.reference)
         object.__setattr__(self, "fields", _fields(self.fields))
-        object.__setattr__(self, "equations", equations)
-        if not equations:
-            raise ProblemError("a problem without equations", cure="add Equation(residual)")
+        object.__setattr__(self, "equations", _equations(self.equations))
         self._check_names()
         for term in self.terms:
             self.check_arguments(term.equation.residual, term.region, f"equation '{term.equation.name}'")
@@ -111,7 +110,7 @@ class Problem:
                     {f.name for f in self.fields} if what == "ansatz" else set()
                 )
                 _check_known(argument_names(function, what), known, what)
-        self._check_fields_used()
+        self._check_all_used()
         self._check_conditions()
 
     @property
@@ -209,13 +208,31 @@ class Problem:
                 )
             _check_known((name,), known, f"{what} on '{region}'")
 
-    def _check_fields_used(self) -> None:
-        used = {name for equation in self.equations for name in argument_names(equation.residual, equation.name)}
-        for f in self.fields:
-            if f.name not in used:
+    def _check_all_used(self) -> None:
+        """Fields, unknown numbers and measurements must each be in some equation, and every equation has a field."""
+        asked = {e.name: argument_names(e.residual, f"equation '{e.name}'") for e in self.equations}
+        used = {name for names in asked.values() for name in names}
+        if self.ansatz is not None:
+            used |= set(argument_names(self.ansatz, "ansatz")) & set(self.parameters)
+        used |= {term.region for term in self.terms}
+        kinds = {"field": [f.name for f in self.fields], "parameter": self.parameters, "data set": self.data}
+        for kind, names in kinds.items():
+            for name in names:
+                if name not in used:
+                    raise ProblemError(
+                        f"no equation uses the {kind} '{name}'",
+                        expected=f"every {kind} in an equation",
+                        got=f"equations with {', '.join(sorted(used))}",
+                        cure="write an equation for it, or take it out",
+                    )
+        unknowns = {f.name for f in self.fields} | set(self.parameters)
+        for name, names in asked.items():
+            if not unknowns & set(names):
                 raise ProblemError(
-                    f"no equation uses the field '{f.name}'",
-                    cure="write an equation for it, or take it out of fields",
+                    f"equation '{name}' has no field in it",
+                    expected=f"one of {', '.join(sorted(unknowns))} among its arguments",
+                    got=", ".join(names) or "no argument",
+                    cure="an equation is a function of what is to be found, such as (u, x)",
                 )
 
     def _check_conditions(self) -> None:
@@ -244,6 +261,46 @@ def argument_names(function: Function, what: str) -> tuple[str, ...]:
     return tuple(p.name for p in parameters if p.default is p.empty)
 
 
+def _check_parts(domain: Any, parameters: Any, data: Any, reference: Any) -> None:
+    """Raise ProblemError for a domain, parameters, data or reference of another kind than their names say."""
+    if isinstance(domain, type) or not all(hasattr(domain, part) for part in ("axes", "region", "sample")):
+        raise ProblemError("domain", expected="a Box or Points", got=repr(domain), cure="domain=Box(x=(0, 1))")
+    if not isinstance(parameters, Mapping):
+        cure = 'parameters={"k": 1.0}: a name and a first guess'
+        raise ProblemError("parameters", expected="a mapping from names to numbers", got=repr(parameters), cure=cure)
+    for name, guess in parameters.items():
+        finite(f"the first guess of parameter '{name}'", guess, error=ProblemError)
+    if not isinstance(data, Mapping):
+        cure = 'data={"sensors": Points({"x": x}, {"measured": values})}'
+        raise ProblemError("data", expected="a mapping from names to Points", got=type(data).__name__, cure=cure)
+    for name, points in data.items():
+        if not isinstance(points, Points):
+            cure = 'Points({"x": x}, {"measured": values})'
+            raise ProblemError(f"data set '{name}'", expected="Points", got=type(points).__name__, cure=cure)
+    if reference is not None and not callable(reference):
+        cure = "write a function of points (n, d) that returns a dict of arrays"
+        raise ProblemError("reference", expected="a function", got=repr(reference), cure=cure)
+
+
+def _regions(name: str, on: Any) -> tuple[str, ...]:
+    regions = (on,) if isinstance(on, str) else on
+    if not isinstance(regions, (tuple, list)) or not all(isinstance(region, str) for region in regions):
+        cure = 'name a region: on="interior", or on=("x=0", "x=1")'
+        raise ProblemError(f"equation '{name}': on", expected="a region, or several", got=repr(on), cure=cure)
+    return tuple(regions)
+
+
+def _equations(given: Any) -> tuple[Equation, ...]:
+    equations = tuple(given) if isinstance(given, Iterable) else (given,)
+    for equation in equations:
+        if not isinstance(equation, Equation):
+            cure = "wrap the function: Equation(residual), or Equation(lambda u: u, name=...)"
+            raise ProblemError("equations", expected="Equation(...), or several", got=repr(equation), cure=cure)
+    if not equations:
+        raise ProblemError("a problem without equations", cure="add Equation(residual)")
+    return equations
+
+
 def _is_region(domain: Domain, name: str) -> bool:
     try:
         return bool(domain.region(name))
@@ -260,7 +317,15 @@ def _check_known(names: tuple[str, ...], known: set[str], where: str) -> None:
 def _fields(declared: Any) -> tuple[Field, ...]:
     if isinstance(declared, str):
         declared = (declared,)
-    for name in (names := list(declared)):
+    names = list(declared) if isinstance(declared, Iterable) else [declared]
+    if wrong := [name for name in names if not isinstance(name, (str, Field))]:
+        raise ProblemError(
+            "fields",
+            expected="names, or a mapping from names to kinds",
+            got=repr(wrong[0]),
+            cure='fields=("u",), or fields={"u": 2} for a vector of two components',
+        )
+    for name in names:
         if names.count(name) > 1:
             raise ProblemError(f"the field '{name}' is declared twice", cure="name each field once")
     kinds = dict(declared) if isinstance(declared, Mapping) else dict.fromkeys(declared, 1)
@@ -278,6 +343,7 @@ def _field(name: str, kind: Any) -> Field:
             f"field '{name}'",
             expected="1, a number of components, complex, or (components, complex)",
             got=repr(kind),
+            cure=f'write fields={{"{name}": 2}} for a vector of two components',
         )
     is_vector = isinstance(kind, tuple) or size > 1
     return Field(name, size, number is complex, is_vector)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pinnml.errors import SettingsError
+from pinnml.arguments import check_recipe, plain_points
 from pinnml.networks import NetworkSettings
 from pinnml.problem import Problem
 from pinnml.solution import Solution
@@ -29,10 +29,16 @@ class Recipe:
     rule: str = "chebyshev"
 
     def __post_init__(self) -> None:
-        if self.expect is not None and not self.expect > 0:
-            raise SettingsError("expect", expected="an error above 0, or None", got=repr(self.expect))
+        check_recipe(self.network, self.solver, rule=self.rule, expect=self.expect)
+        object.__setattr__(self, "points", plain_points(self.points))
 
     def solve(self, problem: Problem, **overrides: Any) -> Solution:
-        """Solve a problem by this recipe; keyword arguments are those of `pinnml.solve`, and win."""
+        """Solve a problem by this recipe; keyword arguments are those of `pinnml.solve`, and win.
+
+        A solution to go on from, `start`, brings its own network in place of the recipe's.
+        """
         own = {name: getattr(self, name) for name in ("network", "solver", "points", "expect", "rule")}
-        return solve(problem, **{**own, **{name: value for name, value in overrides.items() if value is not None}})
+        given = {name: value for name, value in overrides.items() if value is not None}
+        if "start" in given:
+            del own["network"]
+        return solve(problem, **{**own, **given})

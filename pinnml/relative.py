@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pinnml.blocks import Block
 from pinnml.calculus import MultiIndex
+
+#: The part of |U| / length^k below which a derivative of order k counts as vanishing.
+FLOOR = 1e-3
 
 
 def relative_residuals(
@@ -18,13 +22,20 @@ def relative_residuals(
     """For every equation the RMS of its residual over the size of its terms.
 
     outputs (K, n, m) are the network's on each block. The size is sum_k |dr/dU_k| |U_k| + |r(U = 0)|, over the
-    derivatives U_k of the outputs, where |.| is an RMS, of U_k over the region where it is largest. Fields that
-    solve nothing have a relative residual near one. What an integral condition leaves is the mean of its integrand.
+    derivatives U_k of the outputs, where |.| is an RMS, of U_k over the region where it is largest, and at least a
+    thousandth of that of U over the lengths of the domain to the power of k: derivatives that vanish are round-off,
+    by which nothing should be measured. Fields that solve nothing have a relative residual near one. What an integral condition
+    leaves is the mean of its integrand.
     """
     largest: dict[MultiIndex, Tensor] = {}
     for block, u in zip(blocks, outputs, strict=True):
         for index, rms in zip(block.needs.outputs.indices, _rms(u, block.sample.weight), strict=True):
             largest[index] = torch.maximum(largest.get(index, rms), rms)
+    value = largest[(0,) * len(next(iter(largest)))]
+    lengths = np.ptp(blocks[0].problem.domain.bounds, axis=1)
+    lengths[lengths == 0] = 1.0
+    for index, rms in largest.items():
+        largest[index] = torch.maximum(rms, FLOOR * value / float(np.prod(lengths ** np.array(index))))
     result = {}
     for block, u in zip(blocks, outputs, strict=True):
         scale = torch.stack([largest[index] for index in block.needs.outputs.indices])

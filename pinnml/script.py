@@ -80,7 +80,8 @@ class Script:
         open_ended = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(self.module.problem).parameters.values())
         for name in parameters:
             if name not in self.parameters and not open_ended:
-                raise self._unknown(f"unknown parameter '{name}'", name, tuple(self.parameters), "no parameters")
+                what = "no parameters" if name != "case" else "no cases, and no parameters"
+                raise self._unknown(f"unknown parameter '{name}'", name, tuple(self.parameters), what)
         given = {name: _fitted(self.path, name, value, self.parameters.get(name)) for name, value in parameters.items()}
         complete = {**self.parameters, **given}
         for name, value in complete.items():
@@ -96,7 +97,7 @@ class Script:
             f"{self.path}: {what}",
             expected="one of " + ", ".join(valid) if valid else none,
             got=f"'{name}'",
-            cure=_nearest(name, valid) or (f"'pinnml list {self.path.parent}' shows what there is"),
+            cure=_nearest(name, valid) or ("choose one of these, or leave it out" if valid else "leave it out"),
         )
 
 

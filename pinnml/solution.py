@@ -44,26 +44,31 @@ class Solution:
     problem: Problem | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def __call__(self, points: Any, derivatives: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    def __call__(self, points: Any, derivatives: str | Sequence[str | Sequence[str]] = ()) -> dict[str, np.ndarray]:
         """The fields at points (n, d), and derivatives of every field by name: `("x", "xx")` adds "u_x", "u_xx".
 
-        Raises ShapeError for points of another shape, UnknownNameError for an axis that is not there.
+        Longer names of axes are parted by blanks or in a tuple: "x1 x1" and ("x1", "x1") add "u_x1x1". A single
+        text is one derivative. Raises ShapeError for points of another shape, UnknownNameError for an axis that is
+        not there.
         """
         axes = self.domain.axes
-        places = [axes.split((word,)) for word in derivatives]
+        names = [_axis_names(word) for word in ([derivatives] if isinstance(derivatives, str) else derivatives)]
+        places = [axes.split(word) for word in names]
         indices = index_set(axes, (tuple(place.count(i) for i in range(len(axes.names))) for place in places))
         blocks = []
         for x in self._tensor(points).split(BLOCK):
             values = fields_at(self.network, self.parameters, x, indices, self.problem or self.fields)
             block = {name: value_array(value, len(x)) for name, value in values.items()}
-            for word in derivatives:
-                block |= {f"{name}_{word}": value_array(value.d(word), len(x)) for name, value in values.items()}
+            for word in names:
+                suffix = "".join(word)
+                block |= {f"{name}_{suffix}": value_array(value.d(*word), len(x)) for name, value in values.items()}
             blocks.append(block)
         return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
     def error(self, points: int = ERROR_POINTS, seed: int = ERROR_SEED) -> dict[str, float | None]:
-        """Relative L2 error by field against `exact` or `reference`, on at least 10 000 random points not trained on.
+        """Relative L2 error by field against `exact` or `reference`, on random points that were not trained on.
 
+        10 000 points are used where fewer are asked for: an error from a handful of points means little.
         None for a field of which nothing is known; the absolute error where the exact field is zero.
         """
         problem = self._with_problem("an error")
@@ -191,19 +196,50 @@ def known_solution(problem: Problem, x: Tensor) -> dict[str, np.ndarray]:
         jets = dict(zip(axes.names, coordinate_jets(total_order(axes, 0), x), strict=True))
         known = jets | {name: jets[axes.names[0]].constant(value) for name, value in problem.parameters.items()}
         values = by_field(problem, call(problem.exact, known, "exact"), "exact")
-        return {name: value_array(value, len(x)) for name, value in values.items()}
+        return {name: _known_array(problem, name, value, len(x), "exact") for name, value in values.items()}
     if problem.reference is not None:
-        values = by_field(problem, problem.reference(x.numpy()), "reference")
-        return {name: np.asarray(value) for name, value in values.items()}
+        try:
+            result = problem.reference(x.numpy())
+        except Exception as error:
+            error.add_note("in reference")
+            raise
+        values = by_field(problem, result, "reference")
+        return {name: _known_array(problem, name, value, len(x), "reference") for name, value in values.items()}
     return {}
 
 
+def _known_array(problem: Problem, name: str, value: Any, n: int, what: str) -> np.ndarray:
+    """A field of `exact` or `reference` at n points, of the field's own shape."""
+    field = next(f for f in problem.fields if f.name == name)
+    expected = (n, field.components) if field.is_vector else (n,)
+    try:
+        array = value_array(value, n)
+        got = f"shape {array.shape}"
+    except (RuntimeError, ValueError) as error:
+        array, got = None, f"shape {tuple(value.shape)}" if hasattr(value, "shape") else str(error)
+    if array is None or array.shape != expected:
+        raise ShapeError(
+            f"{what} gives the field '{name}' in another shape",
+            expected=f"shape {expected} at {n} points",
+            got=got,
+            cure="return one row for each point: (n, components) for a vector, and (n,), not (n, 1), for a scalar",
+        )
+    return array
+
+
+def _axis_names(derivative: Any) -> tuple[str, ...]:
+    """The names in "xx", "x1 x1" or ("x1", "x1"), as `d` takes them."""
+    return tuple(derivative.split()) if isinstance(derivative, str) else tuple(derivative)
+
+
 def value_array(value: Any, n: int) -> np.ndarray:
-    """The value of a jet, Vector, tensor or number at n points: (n,), or (n, components)."""
+    """The value of a jet, Vector, tensor, array or number at n points: (n,), or (n, components)."""
     if isinstance(value, (Vector, tuple, list)):
         return np.stack([value_array(component, n) for component in value], axis=1)
+    if isinstance(value, np.ndarray):
+        return np.broadcast_to(value, (n, *value.shape[1:]))
     value = value.value if isinstance(value, Jet) else torch.as_tensor(value)
-    return value.detach().expand(n).cpu().resolve_conj().numpy()
+    return value.detach().expand(n, *value.shape[1:]).cpu().resolve_conj().numpy()
 
 
 def relative_l2(values: np.ndarray, known: np.ndarray, weight: np.ndarray) -> float:

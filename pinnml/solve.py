@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -12,25 +11,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnml.arguments import check_arguments, plain_points
 from pinnml.calculus import total_order
-from pinnml.domains import Sample
+from pinnml.collocation import check_data, counts, drawn, held_out_sample
 from pinnml.errors import DeviceError, SettingsError
-from pinnml.judge import judge
+from pinnml.judge import judge, unjudged
+from pinnml.known import check_known
 from pinnml.loop import Callback, Loop, Measure
 from pinnml.networks import NETWORKS, Features, Network, NetworkSettings
 from pinnml.output import RunFolder, draw
 from pinnml.problem import Problem
 from pinnml.solution import Solution, fields_at, known_solution, relative_l2, value_array
 from pinnml.solvers import LSGD, SOLVERS, Solver, Status
+from pinnml.start import check_start, halved, network_of, theta_of
 from pinnml.system import System
+from pinnml.verdict import Verdict
 from pinnml.views import history, panels, snapshots
 
 #: Seconds between checkpoints.
 CHECKPOINT_SECONDS = 30.0
 #: Points on which the error is followed while a solve runs.
 FOLLOWED_POINTS = 2000
-#: Held-out points of a region at least.
-FEWEST_HELD_OUT = 64
 #: The held-out points of a seed are drawn from a stream of their own.
 HELD_OUT_STREAM = 2**31
 
@@ -57,23 +58,35 @@ def solve(
     number. seed: the one source of randomness. device: by default the CPU. dtype: float64, or float32 for
     gradient solvers. out: a folder for settings, history, verdict, checkpoint, fields and picture; without it
     nothing is written. callback: called with a `Progress` after every step; returning True ends the solve.
-    start: a solution of the same problem to go on from. rule: how points are drawn: chebyshev (dense towards the
-    faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the verdict.
+    start: a solution of the same fields on the same domain to go on from, with its own network, so that `network`
+    is left out, and from its trainable parameters. rule: how points are drawn: chebyshev (dense towards the faces),
+    sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the verdict; where nothing
+    else can check it, a second solve with half the basis does, of which the callback hears nothing.
 
     Raises ProblemError and its kin where the problem does not hold together, SettingsError and DeviceError for
-    options that cannot be. A solve that goes wrong numerically does not raise: its status says so.
+    options that cannot be. A solve that goes wrong numerically does not raise: its status says so. What a function
+    of the user's raises comes through; the last state is then kept in the checkpoint of `out`. An earlier run in
+    `out` stays as it was until there is something new to write.
     """
-    asked = _Asked(problem, network or Features(), solver or LSGD(), points, seed, _device(device), _float(dtype), rule)
+    check_arguments(
+        problem, network, solver, seed=seed, out=out, callback=callback, start=start, rule=rule, expect=expect
+    )
+    points, seed = plain_points(points), int(seed)
+    if start is not None:
+        check_start(problem, network, start)
+    wanted = network or Features(), solver or LSGD(), points, seed, _device(device), _float(dtype), rule, start
+    asked = _Asked(problem, *wanted)
     folder = None if out is None else RunFolder(Path(out))
-    loop = _loop(asked, callback, start)
+    check_known(problem)
+    loop = _loop(asked, callback)
     if folder is not None:
-        folder.clear()
         loop.keep = _keeper(folder, asked, expect)
-    status = loop.run()
-    seconds = loop.seconds()
-    loop.record()
-    half = None if status is Status.INTERRUPTED else _half(asked, expect)
-    solution = _solution(loop, status, asked, expect, seconds, half)
+    try:
+        solution = _solved(loop, asked, expect)
+    except Exception as error:
+        if folder is not None and loop.steps:
+            _rescue(loop, asked, expect, folder, error)
+        raise
     if folder is not None:
         write_run(solution, folder)
     return solution
@@ -87,15 +100,16 @@ def prepared(
     rule: str = "chebyshev",
 ) -> System:
     """The system that `solve` would start from, on the CPU in float64; the same errors, and no step taken."""
+    check_arguments(problem, network, None, rule=rule)
+    points = plain_points(points)
     return _prepared(_Asked(problem, network or Features(), LSGD(), points, 0, _device(None), torch.float64, rule))
 
 
 def write_run(solution: Solution, folder: RunFolder) -> None:
     """Write everything that a run leaves behind: settings, history, verdict, checkpoint, fields and picture."""
+    _write_state(solution, folder)
     folder.write_config(solution.settings)
-    folder.write_history(solution.history)
     folder.write_verdict(solution.verdict.to_json())
-    solution.save(folder.checkpoint)
     shots = snapshots(solution)
     folder.write_fields(shots[0] if len(shots) == 1 else shots)
     title = f"{solution.settings.get('problem') or 'solution'}: {solution.verdict.summary}"
@@ -114,61 +128,40 @@ class _Asked:
     device: torch.device
     dtype: torch.dtype
     rule: str
+    start: Solution | None = None
 
 
-def _loop(asked: _Asked, callback: Callback | None = None, start: Solution | None = None) -> Loop:
+def _loop(asked: _Asked, callback: Callback | None = None) -> Loop:
     """The loop before its first step."""
     started = time.perf_counter()
-    system = _prepared(asked, start)
-    return Loop(asked.solver, system, system.initial(), started, _measure(asked.problem, asked.seed), callback)
+    system = _prepared(asked)
+    theta = theta_of(system, asked.start)
+    return Loop(asked.solver, system, theta, started, _measure(asked.problem, asked.seed), callback)
 
 
-def _prepared(asked: _Asked, start: Solution | None = None) -> System:
+def _solved(loop: Loop, asked: _Asked, expect: float | None) -> Solution:
+    """The solution at the end of the loop, judged."""
+    status = loop.run()
+    seconds = loop.seconds()
+    loop.record()
+    half = None if status is Status.INTERRUPTED else _half(asked, expect)
+    return _solution(loop, status, asked, expect, seconds, half)
+
+
+def _prepared(asked: _Asked) -> System:
     """The system with a network built, points drawn, equations tried."""
     problem, generator = asked.problem, torch.Generator().manual_seed(asked.seed)
-    if start is None:
+    check_data(problem)
+    if asked.start is None:
         network = asked.network.build(problem.domain, problem.columns, generator, asked.dtype, asked.device)
-    elif start.fields != problem.fields:
-        raise SettingsError("start", expected="a solution of this problem", got=f"fields {start.fields}")
     else:
-        network = copy.deepcopy(start.network).to(asked.device, asked.dtype).requires_grad_(True)
-    counts = _counts(problem, max(6 * network.basis.size, 500) if asked.points is None else asked.points)
-    system = System.build(
-        problem, network, {r: _drawn(problem, r, n, generator, asked.rule) for r, n in counts.items()}
-    )
+        network = network_of(asked.start, asked.device, asked.dtype)
+    wanted = counts(problem, asked.points or max(6 * network.basis.size, 500))
+    samples = {region: drawn(problem, region, n, generator, asked.rule) for region, n in wanted.items()}
+    system = System.build(problem, network, samples)
     generator = torch.Generator().manual_seed(asked.seed + HELD_OUT_STREAM)
-    held_out = {r: _held_out(problem, r, max(n // 2, FEWEST_HELD_OUT), generator) for r, n in counts.items()}
+    held_out = {region: held_out_sample(problem, region, n, generator) for region, n in wanted.items()}
     return system.with_held_out(system.on(held_out))
-
-
-def _counts(problem: Problem, points: int | Mapping[str, int]) -> dict[str, int]:
-    """Points by canonical region: what was asked, else a share of the interior's."""
-    asked = {"interior": points} if isinstance(points, int) else {problem.canonical(k): n for k, n in points.items()}
-    for region, n in asked.items():
-        if not isinstance(n, int) or n < 1:
-            raise SettingsError(f"points in '{region}'", expected="a whole number of 1 or more", got=repr(n))
-    interior = asked.get("interior") or max(asked.values())
-    regions = dict.fromkeys(term.region for term in problem.terms)
-    if bare := [region for region in asked if region not in regions and region != "interior"]:
-        raise SettingsError(
-            f"points in '{bare[0]}'",
-            expected=f"regions that bear an equation: {', '.join(regions)}",
-            got=f"'{bare[0]}', on which there is none",
-            cure="name those regions one by one, or leave this one out",
-        )
-    return {r: asked.get(r) or (1 if r in problem.data else problem.domain.shares(r, interior)) for r in regions}
-
-
-def _drawn(problem: Problem, region: str, n: int, generator: torch.Generator, rule: str) -> Sample:
-    if region in problem.data:
-        return problem.data[region].all()
-    return problem.domain.sample(region, n, generator, rule)
-
-
-def _held_out(problem: Problem, region: str, n: int, generator: torch.Generator) -> Sample:
-    if region in problem.data:
-        return problem.data[region].all()
-    return problem.domain.held_out(region, n, generator)
 
 
 def _measure(problem: Problem, seed: int) -> Measure:
@@ -191,28 +184,60 @@ def _measure(problem: Problem, seed: int) -> Measure:
 
 
 def _keeper(folder: RunFolder, asked: _Asked, expect: float | None) -> Callable[[Loop], None]:
-    """What writes a checkpoint and the history now and then."""
+    """What writes the state now and then."""
     last = time.perf_counter()
 
     def keep(loop: Loop) -> None:
         nonlocal last
         if time.perf_counter() - last > CHECKPOINT_SECONDS:
-            _solution(loop, Status.INTERRUPTED, asked, expect, loop.seconds(), None).save(folder.checkpoint)
-            folder.write_history(loop.history)
+            _write_state(_solution(loop, Status.INTERRUPTED, asked, expect, loop.seconds(), None), folder)
             last = time.perf_counter()
 
     return keep
+
+
+def _write_state(solution: Solution, folder: RunFolder) -> None:
+    """Write checkpoint and history; what an earlier run left goes once the new checkpoint is there."""
+    solution.save(folder.checkpoint)
+    folder.clear(keep=(folder.checkpoint, folder.history))
+    folder.write_history(solution.history)
+
+
+def _rescue(loop: Loop, asked: _Asked, expect: float | None, folder: RunFolder, error: Exception) -> None:
+    """Keep the last state for the user whose function raised an error, and say so on it.
+
+    Nothing of the user's is called again: the verdict stays empty.
+    """
+    record = _record(loop, asked, expect)
+    verdict = unjudged(loop, record)
+    try:
+        _write_state(_with_verdict(loop, asked, record, verdict), folder)
+    except OSError as failure:
+        error.add_note(f"the last state could not be kept: {failure}")
+    else:
+        error.add_note(f"the state after step {loop.steps} is kept in '{folder.checkpoint}'")
 
 
 def _solution(
     loop: Loop, status: Status, asked: _Asked, expect: float | None, seconds: float, half: Loop | None
 ) -> Solution:
     """The solution where the loop stands, with the verdict on it."""
-    system, theta, problem = loop.system, loop.theta, asked.problem
-    network = system.network_at(theta)
-    record = {
-        "problem": problem.name,
-        "network": _described_network(asked.network, network),
+    record = _record(loop, asked, expect)
+    return _with_verdict(loop, asked, record, judge(loop, status, record, seconds, half))
+
+
+def _with_verdict(loop: Loop, asked: _Asked, record: Mapping[str, Any], verdict: Verdict) -> Solution:
+    system, problem = loop.system, asked.problem
+    network, parameters = system.network_at(loop.theta), system.parameters_at(loop.theta)
+    return Solution(problem.domain, problem.fields, network, parameters, verdict, tuple(loop.history), problem, record)
+
+
+def _record(loop: Loop, asked: _Asked, expect: float | None) -> dict[str, Any]:
+    """What was asked and settled, as plain values."""
+    system = loop.system
+    return {
+        "problem": asked.problem.name,
+        "network": _described_network(asked, system.network),
         "solver": described(asked.solver),
         "points": {block.region: len(block) for block in system.blocks},
         "weights": system.weights,
@@ -222,19 +247,24 @@ def _solution(
         "dtype": str(asked.dtype).removeprefix("torch."),
         "expect": expect,
     }
-    verdict = judge(loop, status, record, seconds, half)
-    parameters, rows = system.parameters_at(theta), tuple(loop.history)
-    return Solution(problem.domain, problem.fields, network, parameters, verdict, rows, problem, record)
 
 
 def _half(asked: _Asked, expect: float | None) -> Loop | None:
-    """The same solve with half the basis, where a promise has nothing else to be checked against."""
-    halved, problem = asked.network.halved(), asked.problem
-    if expect is None or halved is None or problem.exact is not None or problem.reference is not None:
+    """The same solve with half the basis, where a promise has nothing else to be checked against.
+
+    It begins anew, and is not shown to the callback; None if it was interrupted, for half a check is none.
+    """
+    problem = asked.problem
+    if expect is None or problem.exact is not None or problem.reference is not None:
         return None
-    loop = _loop(replace(asked, network=halved))
-    loop.run()
-    return loop
+    smaller = halved(asked.network if asked.start is None else asked.start.settings["network"])
+    if smaller is None:
+        return None
+    try:
+        loop = _loop(replace(asked, network=smaller, start=None))
+        return None if loop.run() is Status.INTERRUPTED else loop
+    except KeyboardInterrupt:
+        return None
 
 
 def described(settings: Any) -> dict[str, Any]:
@@ -253,16 +283,21 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _described_network(settings: NetworkSettings, network: Network) -> dict[str, Any]:
+def _described_network(asked: _Asked, network: Network) -> dict[str, Any]:
     """Settings with what the solve has settled in them, such as a bandwidth that was searched for."""
-    return described(settings) | dict(network.basis.settled) | {"settled": list(network.basis.settled)}
+    settings = described(asked.network) if asked.start is None else dict(asked.start.settings["network"])
+    return settings | dict(network.basis.settled) | {"settled": list(network.basis.settled)}
 
 
 def _device(device: str | torch.device | None) -> torch.device:
     try:
-        chosen = torch.device(device or "cpu")
-    except RuntimeError as error:
-        raise DeviceError("unknown device", expected="cpu, cuda or cuda:N", got=str(device)) from error
+        chosen = torch.device("cpu" if device is None else device)
+        known = chosen.type in ("cpu", "cuda")
+    except (RuntimeError, TypeError):
+        known = False
+    if not known:
+        cure = "leave it out to use the CPU"
+        raise DeviceError("unknown device", expected="cpu, cuda or cuda:N", got=repr(device), cure=cure)
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
             "there is no CUDA device here",
@@ -275,5 +310,6 @@ def _device(device: str | torch.device | None) -> torch.device:
 
 def _float(dtype: torch.dtype) -> torch.dtype:
     if dtype not in (torch.float64, torch.float32):
-        raise SettingsError("dtype", expected="torch.float64 or torch.float32", got=str(dtype))
+        cure = "leave it out for float64, or write dtype=torch.float32 with a gradient solver"
+        raise SettingsError("dtype", expected="torch.float64 or torch.float32", got=repr(dtype), cure=cure)
     return dtype

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from pinnml.blocks import Block, Parts, rows_of
 from pinnml.domains import Sample
-from pinnml.errors import CouplingError
-from pinnml.evaluation import check_finite
+from pinnml.errors import CouplingError, NonFiniteError
+from pinnml.evaluation import FROM_ZERO, check_finite
 from pinnml.jacobian import Link, fill, hidden_links
 from pinnml.networks import Network, Trace
 from pinnml.problem import Problem, Term
@@ -56,7 +56,8 @@ class System:
         self._shapes = {name: p.shape for name, p in network.basis.named_parameters()}
         n_hidden = sum(shape.numel() for shape in self._shapes.values()) + len(problem.parameters)
         self.n_params = n_hidden + network.coef.numel()
-        self.hidden, self.head, self.all = (
+        self.own, self.hidden, self.head, self.all = (
+            slice(n_hidden - len(problem.parameters), n_hidden),
             slice(0, n_hidden),
             slice(n_hidden, self.n_params),
             slice(0, self.n_params),
@@ -132,7 +133,7 @@ class System:
         return loss.detach(), torch.autograd.grad(loss, theta)[0]
 
     def jacobian(self, theta: Tensor, part: slice | None = None) -> Tensor:
-        """dr/dtheta (M, P), or its columns for `part`: `system.head`, `system.hidden` or `system.all`."""
+        """dr/dtheta (M, P), or its columns for `part`: `system.head`, `.hidden`, `.own` or `.all`."""
         return self.linearise(theta, part)[1]
 
     def linearise(self, theta: Tensor, part: slice | None = None) -> tuple[Tensor, Tensor]:
@@ -188,9 +189,11 @@ class System:
         return self._with(blocks=tuple(block.thinned(n) for block in self.blocks), held_out=None)
 
     def on(self, samples: Mapping[str, Sample]) -> System:
-        """The same equations on other CPU samples of the same regions."""
+        """The same equations on other CPU samples of the same regions. Raises NonFiniteError."""
         blocks = tuple(block.on(samples[block.region], self.network) for block in self.blocks)
-        return self._with(blocks=blocks, held_out=None)
+        other = self._with(blocks=blocks, held_out=None)
+        other._check_finite()
+        return other
 
     def with_network(self, network: Network) -> System:
         """The same rows for another network on the same inputs."""
@@ -291,7 +294,7 @@ class System:
                 outputs.requires_grad_()
             parameters = {n: trace.per_sample(f"problem.{n}", v, len(block)) for n, v in parts.parameters.items()}
             values = block.residuals(outputs, parameters)
-        links = hidden_links(trace, self._columns) if hidden else []
+        links = hidden_links(trace, self._columns, part) if hidden else []
         if part.stop == self.head.stop:
             links.append(Link(slice(self.head.start - part.start, part.stop - part.start), basis.detach(), outputs))
         return values, lambda component, scale, rows: fill(component, scale, links, rows)
@@ -338,6 +341,13 @@ class System:
         for name, rows in together.rows.items():
             expected = torch.autograd.grad(w[rows] @ r[rows], theta, retain_graph=True)[0]
             pairs = ((w[rows] @ j[rows], expected), (r_apart[rows], r[rows].detach()))
+            if not bool(torch.isfinite(j[rows]).all()):
+                raise NonFiniteError(
+                    f"the slope of equation '{name}' is not finite at the start",
+                    expected="a residual that can be differentiated in the fields",
+                    got="NaN or infinity, as of a root at zero",
+                    cure=FROM_ZERO,
+                )
             defect = max(float((found - right).abs().max() / (1 + right.abs().max())) for found, right in pairs)
             if defect > tolerance:
                 raise CouplingError(

@@ -16,7 +16,7 @@ ROUND_OFF = 1e-12
 #: An equation with less than this share of the loss, and this much more relative residual than the median of the
 #: others, hardly contributes.
 SHARE, NEGLECT = 1e-3, 1e3
-#: Without a promise to judge by, an equation whose relative residual is above this counts as unsolved.
+#: Without a promise to judge by, a relative residual or a known error above this is a complaint.
 UNSOLVED = 1e-2
 
 
@@ -29,7 +29,9 @@ class Verdict:
     on training points, and the held-out one over the size of its terms. expected: the error that was promised.
     difference: by field, the relative L2 distance from a second solve with half the basis, where that was needed
     to judge the promise. shares: by equation, its part of the training loss. parameters_found: the problem's
-    trainable parameters. seconds ends with the last step of the solver; seconds_verify is what judging took.
+    trainable parameters. zero_fields: fields that vanish everywhere, with nothing known to say that they should.
+    warnings: what may be amiss and does not keep the solution from being good, such as a face without a condition.
+    seconds ends with the last step of the solver; seconds_verify is what judging took.
     """
 
     status: Status
@@ -53,6 +55,8 @@ class Verdict:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     shares: Mapping[str, float] = field(default_factory=dict)
     parameters_found: Mapping[str, float] = field(default_factory=dict)
+    zero_fields: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -63,7 +67,7 @@ class Verdict:
     def error(self) -> float | None:
         """The worst known error of a field: against the exact solution or reference, else the difference."""
         known = [e for e in self.relative_l2.values() if e is not None] or list(self.difference.values())
-        return max(known, default=None)
+        return _largest(known) if known else None
 
     @property
     def complaints(self) -> tuple[str, ...]:
@@ -71,11 +75,16 @@ class Verdict:
         found = []
         if not self.converged:
             found.append(f"The solver did not finish: {self.status.value}.")
+        zero = "is zero everywhere: a source or a condition is missing"
+        found += [f"Field '{name}' {zero}." for name in self.zero_fields]
         found += [self._overfitted(name) for name in self.held_out if self._is_overfitted(name)]
         found += [self._neglected(name) for name in self.held_out if self._is_neglected(name)]
-        if self.expected is None and self.worst > UNSOLVED:
-            found.append(self._unsolved())
-        if self.expected is not None:
+        if self.expected is None:
+            if not self.worst <= UNSOLVED:
+                found.append(self._unsolved())
+            if self.error is not None and not self.error <= UNSOLVED:
+                found.append(f"The error against the known solution is {self.error:.1e}.")
+        else:
             if self.error is None:
                 found.append(
                     f"The promised error of {self.expected:.1e} could not be checked: nothing to compare with."
@@ -99,7 +108,7 @@ class Verdict:
     @property
     def worst(self) -> float:
         """The worst relative residual of an equation on held-out points."""
-        return max(self.relative.values())
+        return _largest(list(self.relative.values()))
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain values, with `converged`, `good` and `complaints`."""
@@ -114,18 +123,22 @@ class Verdict:
         names = set(cls.__dataclass_fields__)
         values: dict[str, Any] = {key: value for key, value in record.items() if key in names}
         values["status"] = Status[str(record["status"]).upper().replace(" ", "_")]
+        values |= {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
         return cls(**values)
 
     def _unsolved(self) -> str:
-        name = max(self.relative, key=lambda name: self.relative[name])
+        name = next(name for name, value in self.relative.items() if not value < self.worst)
         return (
-            f"Equation '{name}' is hardly solved: its residual is {self.relative[name]:.1e} of the size of its terms."
+            f"Equation '{name}' is hardly solved: its residual is {self.relative[name]:.1e} of the size of its terms. "
+            "More functions or points may help, or another solver, such as LevenbergMarquardt()."
         )
 
     def _is_overfitted(self, name: str) -> bool:
-        return self.held_out[name] > OVERFIT * self.training[name] and not self.relative[name] <= ROUND_OFF
+        return not (self.held_out[name] <= OVERFIT * self.training[name] or self.relative[name] <= ROUND_OFF)
 
     def _overfitted(self, name: str) -> str:
+        if not math.isfinite(self.held_out[name]):
+            return f"Equation '{name}': the residual on points that were held out is not finite."
         ratio = self.held_out[name] / self.training[name] if self.training[name] else math.inf
         return (
             f"Equation '{name}': the residual on points that were held out is {ratio:.1f} times that on the training "
@@ -144,3 +157,8 @@ class Verdict:
             f"Equation '{name}' hardly contributes: it has {self.shares[name]:.0e} of the loss, but a relative "
             f"residual of {self.relative[name]:.1e}. Raise its weight: Equation(..., weight=...)."
         )
+
+
+def _largest(values: list[float]) -> float:
+    """The largest of some numbers; NaN, which no comparison would see, above all."""
+    return next((value for value in values if math.isnan(value)), max(values))

@@ -7,26 +7,29 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from pinnml.domains import Grid
+from pinnml.calculus import Axes
+from pinnml.domains import TIME, Grid
 from pinnml.output import History, Panel, Snapshot
 from pinnml.solution import Solution, known_solution
 
-TIME = "t"
 #: Points along each side of a mesh of space, by its dimension, and instants of a series.
 RESOLUTION = {1: 401, 2: 121, 3: 41}
 INSTANTS = 21
+#: A mesh has no more axes than this.
+MOST_SHOWN = 3
 #: Points along each side where only the size of a field is wanted.
 COARSE = 9
 
 
 def snapshots(solution: Solution) -> list[Snapshot]:
-    """The fields on a mesh of space: one snapshot, or a series where there is time.
+    """The fields on a mesh of space, of its first three axes: one snapshot, or a series where there is time.
 
     Beside every field u stand `u_exact` and `u_error` = |u - u_exact| where something is known to compare with, and
-    the residual of every equation on the interior as `<equation>_residual`. Parameter axes are held in the middle.
+    the residual of every equation on the interior as `<equation>_residual`. Other axes of space and those of
+    parameters are held in the middle.
     """
     axes = solution.domain.axes
-    space, middle = axes.space or axes.names[:1], _middle(solution)
+    space, middle = _shown_space(axes), _middle(solution)
     if TIME not in axes.names or TIME in space:
         return [_snapshot(solution, _grid(solution, space, middle), space, None)]
     return [_snapshot(solution, _grid(solution, space, {**middle, TIME: t}), space, t) for t in _instants(solution)]
@@ -35,7 +38,8 @@ def snapshots(solution: Solution) -> list[Snapshot]:
 def panels(solution: Solution) -> list[Panel]:
     """One panel a field: over space at a telling instant, or over the plane of x and t for one axis of space."""
     axes = solution.domain.axes
-    shown = (*axes.space, TIME) if TIME in axes.names and len(axes.space) == 1 else axes.space or axes.names[:1]
+    space = _shown_space(axes)
+    shown = (*space, TIME) if TIME in axes.names and len(axes.space) == 1 else space
     middle = _middle(solution)
     instant = _telling_instant(solution, shown, middle) if TIME in axes.names and TIME not in shown else None
     if instant is not None:
@@ -65,6 +69,11 @@ def history(solution: Solution) -> History:
     )
 
 
+def _shown_space(axes: Axes) -> tuple[str, ...]:
+    """The axes of space that fit into a picture; the first of all axes where there is no space."""
+    return axes.space[:MOST_SHOWN] or axes.names[:1]
+
+
 def _instants(solution: Solution) -> list[float]:
     low, high = solution.domain.bounds[solution.domain.axes.position(TIME)]
     return np.linspace(low, high, INSTANTS).tolist()
@@ -85,7 +94,7 @@ def _middle(solution: Solution) -> dict[str, float]:
 
 
 def _grid(solution: Solution, axes: tuple[str, ...], fixed: Mapping[str, float]) -> Grid:
-    return solution.domain.grid(RESOLUTION.get(len(axes), 0), axes, fixed)
+    return solution.domain.grid(RESOLUTION[len(axes)], axes, fixed)
 
 
 def _snapshot(solution: Solution, grid: Grid, shown: tuple[str, ...], time: float | None) -> Snapshot:
@@ -98,5 +107,5 @@ def _snapshot(solution: Solution, grid: Grid, shown: tuple[str, ...], time: floa
             difference = np.abs(data[name] - known[name])
             data[f"{name}_error"] = difference if difference.ndim == 1 else np.linalg.norm(difference, axis=1)
         data |= {f"{name}_residual": values for name, values in solution.residual(grid.points).items()}
-    columns = [solution.domain.axes.position(name) for name in shown[:3]]
+    columns = [solution.domain.axes.position(name) for name in shown]
     return Snapshot(grid.points[:, columns], grid.cells, grid.cell_type, point_data=data, time=time)

@@ -4,8 +4,8 @@ case=periodic  u_t + c u_x = 0 on a circle of length 2 pi, 0 < t < 1, u = sin(x)
 case=layer     -eps u'' + u' = 1 on 0 < x < 1, u = 0 at both ends: a layer of width eps at x = 1
 case=layer2d   -eps laplacian(u) + u_x + u_y = f on the unit square, u = 0 around it: u = g(x) g(y), g as in layer
 
-In 1-D the network finds the layer by itself. In 2-D points gather in the layers, and the network is told of their
-shape: besides x and y it receives exp((x - 1) / eps) and exp((y - 1) / eps).
+Points gather in the layers. In 1-D the network is told how wide the layer is: besides x it receives
+asinh((1 - x) / eps). In 2-D it is told of their shape: exp((x - 1) / eps) and exp((y - 1) / eps).
 """
 
 from math import exp, pi
@@ -14,11 +14,14 @@ from typing import Literal
 import torch
 
 from pinnml import LSGD, Box, Equation, Features, Graded, Periodic, Problem, Recipe, laplacian
+from pinnml.errors import ProblemError
 
 Case = Literal["periodic", "layer", "layer2d"]
 
 
 def problem(case: Case = "periodic", c: float = 100.0, eps: float = 0.01) -> Problem:
+    if not eps > 0:
+        raise ProblemError("eps", expected="a number above 0", got=eps, cure="a layer needs a width: write eps=0.01")
     return {"periodic": lambda: periodic(c), "layer": lambda: layer(eps), "layer2d": lambda: layer2d(eps)}[case]()
 
 
@@ -41,6 +44,11 @@ def profile(x, eps: float):
     return x - (torch.exp((x - 1) / eps) - exp(-1 / eps)) / (1 - exp(-1 / eps))
 
 
+def side(eps: float) -> Graded:
+    """An axis whose points gather in the layer."""
+    return Graded(0, 1, at=1, width=2 * eps)
+
+
 def layer(eps: float) -> Problem:
     def balance(u):
         return -eps * u.d("xx") + u.d("x") - 1
@@ -52,7 +60,7 @@ def layer(eps: float) -> Problem:
         return profile(x, eps)
 
     equations = (Equation(balance), Equation(ends, on="boundary"))
-    return Problem(domain=Box(x=(0, 1)), fields=("u",), equations=equations, exact=exact)
+    return Problem(domain=Box(x=side(eps)), fields=("u",), equations=equations, exact=exact)
 
 
 def layer2d(eps: float) -> Problem:
@@ -66,8 +74,7 @@ def layer2d(eps: float) -> Problem:
         return profile(x, eps) * profile(y, eps)
 
     equations = (Equation(balance), Equation(wall, on="boundary"))
-    side = Graded(0, 1, at=1, width=2 * eps)
-    return Problem(domain=Box(x=side, y=side), fields=("u",), equations=equations, exact=exact)
+    return Problem(domain=Box(x=side(eps), y=side(eps)), fields=("u",), equations=equations, exact=exact)
 
 
 def layer_coordinate(s, eps: float):
@@ -79,7 +86,7 @@ def recipe(case: Case = "periodic", c: float = 100.0, eps: float = 0.01) -> Reci
     if case == "periodic":
         return Recipe(network=Features(1200), solver=LSGD(), points=4000, expect=1e-9)
     if case == "layer":
-        network = Features(300, bandwidth=60, activation="tanh")
+        network = Features(300, bandwidth=16, activation="tanh", inputs=lambda x: (x, torch.asinh((1 - x) / eps)))
         return Recipe(network=network, solver=LSGD(), points=1200, rule="gauss", expect=1e-8)
     return Recipe(
         network=Features(

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from pinnml import MLP, Box, Equation, Graded, LevenbergMarquardt, Problem, Recipe
+from pinnml.errors import ProblemError
 
 
 def cole_hopf(points: np.ndarray, nu: float, nodes: int = 801) -> dict[str, np.ndarray]:
@@ -29,6 +30,9 @@ def cole_hopf(points: np.ndarray, nu: float, nodes: int = 801) -> dict[str, np.n
 
 
 def problem(nu: float = 0.01 / pi) -> Problem:
+    if not nu > 0:
+        raise ProblemError("nu", expected="a number above 0", got=nu, cure="shocks need a width: write nu=0.003")
+
     def burgers(u):
         return u.d("t") + u * u.d("x") - nu * u.d("xx")
 

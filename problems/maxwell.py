@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 
 from pinnml import LSGD, Box, Equation, Features, Problem, Recipe, cross, curl, laplacian
+from pinnml.errors import ProblemError
 
 Case = Literal["cavity", "guide", "cube"]
 
@@ -58,6 +59,8 @@ def cavity() -> Problem:
 
 
 def guide(k: float) -> Problem:
+    if not k > pi:
+        raise ProblemError("k", expected="a number above pi", got=k, cure="below pi no wave passes: write k=32")
     kx = sqrt(k**2 - pi**2)
 
     def helmholtz(u):

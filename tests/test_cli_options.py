@@ -8,8 +8,11 @@ import time
 import pytest
 import torch
 from rich.console import Console
+from rod import ROD
+from typer.testing import CliRunner
 
 from pinnml import LSGD, MLP, Adam, Features, LevenbergMarquardt
+from pinnml.cli import app
 from pinnml.cli.progress import clock, figures, shown, time_left
 from pinnml.cli.settings import chosen, dtype_of, points_of
 from pinnml.cli.values import pairs, read, split, written
@@ -90,6 +93,52 @@ def test_values_of_another_kind_are_refused_with_what_is_expected(text, expected
     with pytest.raises(SettingsError) as caught:
         chosen(text, "settings", {**SOLVERS, **NETWORKS}, None)
     assert caught.value.expected == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("adam:rate=-1", "rate"),
+        ("adam:rate=fast", "rate"),
+        ("lsgd:cutoff=5", "cutoff"),
+        ("lbfgs:inner=0", "inner"),
+        ("lm:damping=abc", "damping"),
+        ("lm:steps=0", "steps"),
+        ("mlp:width=-3", "width"),
+        ("mlp:width=abc", "width"),
+        ("multilevel:levels=0", "levels"),
+    ],
+)
+def test_values_that_cannot_be_end_the_command_by_name_with_a_cure(text, name, tmp_path) -> None:
+    script = tmp_path / "rod.py"
+    script.write_text(ROD)
+    option = "--network" if text.startswith("mlp") else "--solver"
+    result = CliRunner().invoke(app, ["solve", str(script), option, text])
+    assert result.exit_code == 2
+    assert name in result.stderr.partition("\n")[0]
+    assert all(f"  {part}:" in result.stderr for part in ("expected", "got", "cure"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--points", "0"), "1 or more"),
+        (("--steps", "0"), "1 or more"),
+        (("--seconds", "-1"), "above 0"),
+        (("--device", "mps"), "cpu, cuda or cuda:N"),
+        (("case=foo",), "one of sine, cosine"),
+        (("b=3",), "one of case, scale"),
+        (("scle=3",), "did you mean 'scale'?"),
+        (("case=sin",), "did you mean 'sine'?"),
+    ],
+)
+def test_what_is_valid_is_said_with_a_cure(arguments, words, tmp_path) -> None:
+    script = tmp_path / "rod.py"
+    script.write_text(ROD)
+    result = CliRunner().invoke(app, ["solve", str(script), *arguments])
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert "  cure:" in result.stderr
 
 
 @pytest.mark.parametrize("text", ["lm:decay=1", "adam:target=1", "LM", "", "mlp"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -170,6 +172,21 @@ def test_a_numpy_function_of_a_field_is_refused(function):
         needs(lambda u: function(u))
     assert "equation 'balance' applies a NumPy function" in str(caught.value)
     assert "torch.sin(x) in place of np.sin(x)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("residual", "cure"),
+    [
+        (lambda u, x: u - math.sin(x), "torch.sin(x), not math.sin(x)"),
+        (lambda u, x: u if x < 0.5 else -u, "torch.where(x < 0.5, a, b)"),
+        (lambda u, x: max(u, x), "torch.where(x < 0.5, a, b)"),
+    ],
+    ids=["math", "if", "max"],
+)
+def test_what_works_for_numbers_alone_is_refused_with_what_works_for_fields(residual, cure):
+    with pytest.raises(ProblemError) as caught:
+        needs(residual)
+    assert_told(caught.value, "equation 'balance'", cure)
 
 
 def test_a_torch_function_without_a_rule_is_refused():

@@ -178,7 +178,7 @@ def test_scheduled_damping_is_counted_from_zero():
 
 @pytest.mark.parametrize(("start", "end", "steps"), [(0.0, 1.0, 5), (1.0, -1.0, 5), (1.0, 0.1, 0)])
 def test_schedule_that_cannot_be_is_refused(start, end, steps):
-    with pytest.raises(SettingsError, match="above 0"):
+    with pytest.raises(SettingsError, match="expected"):
         Schedule(start, end, steps)
 
 
@@ -266,7 +266,8 @@ def test_rebalancing_evens_the_shares_of_the_loss_out():
 STOPS = {
     Status.CONVERGED: (LevenbergMarquardt(damping=1e-3, tolerance=1e-6), True),
     Status.STALLED: (LevenbergMarquardt(damping=1e-3, patience=5), False),
-    Status.ROUND_OFF: (LevenbergMarquardt(), False),
+    Status.ROUND_OFF: (LevenbergMarquardt(tolerance=0.0), True),
+    Status.NO_DESCENT: (LevenbergMarquardt(), False),
     Status.STEPS: (LevenbergMarquardt(damping=1.0, steps=3), False),
     Status.SECONDS: (LevenbergMarquardt(damping=1.0, seconds=1e-9), False),
     Status.DIVERGED: (LevenbergMarquardt(damping=0.0, rate=3.0), False),
@@ -287,7 +288,9 @@ def test_every_reason_to_stop_is_reached_and_true(status):
     match status:
         case Status.CONVERGED:
             assert last <= 1e-6 * first
-        case Status.STALLED | Status.ROUND_OFF:
+        case Status.ROUND_OFF:
+            assert last < 1e-14 * first
+        case Status.STALLED | Status.NO_DESCENT:
             assert last == pytest.approx(least, rel=1e-3 if status is Status.STALLED else 1e-12)
         case Status.STEPS | Status.SECONDS:
             assert verdict.steps == (3 if status is Status.STEPS else 1)
@@ -298,6 +301,36 @@ def test_every_reason_to_stop_is_reached_and_true(status):
         case Status.NOT_FINITE:
             assert last == pytest.approx(first, rel=1e-12)
     assert verdict.converged == (status in (Status.CONVERGED, Status.STALLED, Status.ROUND_OFF))
+
+
+def test_balancing_weights_the_first_step_alone_and_makes_rows_equally_long():
+    s = system(curved(weight=1e-4), MLP(8, 2, "tanh"))
+    plain = LevenbergMarquardt().step(s, s.initial(), State())
+    assert plain.system.weights == s.weights
+    solver = LevenbergMarquardt(balance=True)
+    first = solver.step(s, s.initial(), State())
+    second = solver.step(first.system, first.theta, first.state)
+    assert second.system.weights == first.system.weights
+    lengths = []
+    for name, own in (("balance", 1.0), ("ends", 1e-4)):
+        rows = first.system.jacobian(s.initial(), s.head)[s.rows[name]]
+        lengths.append(float(rows.square().sum()) / own)
+    measures = (1.0, 2.0)  # of the interval, and of its two ends
+    assert lengths[0] / measures[0] == pytest.approx(lengths[1] / measures[1], rel=1e-10)
+
+
+def test_frozen_parameters_of_a_module_stay_as_they_are():
+    module = nn.Sequential(nn.Linear(1, 6), nn.Tanh(), nn.Linear(6, 5), nn.Tanh()).double()
+    module[0].requires_grad_(False)
+    frozen, free = module[0].weight.clone(), module[2].weight.clone()
+    solution = solve(curved(), Wrapped(module), LevenbergMarquardt(steps=1), points=10)
+    found = solution.network.basis.state_dict()
+    assert torch.equal(found["module.0.weight"], frozen)
+    assert not torch.equal(found["module.2.weight"], free)
+    assert system(curved(), Wrapped(module)).hidden.stop == 6 * 5 + 5  # the second layer alone
+    again = solve(curved(), solver=LevenbergMarquardt(steps=1), points=10, start=solution)
+    assert torch.equal(again.network.basis.state_dict()["module.0.weight"], frozen)
+    assert module[0].weight.requires_grad is False  # the user's own module is left alone
 
 
 def rms(rows: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from truth import LETTERS, assert_close, axes_of, points, sympy_values
 
 from pinnml import cross, curl, div, dot, grad, laplacian, normal_derivative
 from pinnml.calculus import Axes, Jet, Vector, coordinate_jets, data_jet, total_order
-from pinnml.errors import MissingDerivativeError, ShapeError
+from pinnml.errors import MissingDerivativeError, ProblemError, ShapeError
 
 SYMBOLS = sympy.symbols("x y z")
 SPACE = axes_of(3)
@@ -227,10 +227,17 @@ def test_operators_act_on_space_only():
     assert len(curl(u)) == 2
 
 
-def test_a_box_of_time_alone_has_no_gradient():
+@pytest.mark.parametrize(
+    "operator",
+    [grad, laplacian, curl, lambda t: div((t,)), lambda t: dot(grad(t), grad(t)), lambda t: laplacian(Vector((t, t)))],
+)
+def test_a_box_of_time_alone_has_no_operators_of_space(operator):
     axes = Axes(("t",), ())
     (t,) = coordinate_jets(total_order(axes, 2), points(3, 1))
-    assert len(grad(t)) == 0
+    with pytest.raises(ShapeError, match="there is no axis of space") as caught:
+        operator(t)
+    assert 'u.d("t")' in str(caught.value.cure)
+    assert t.d("t").value.eq(1).all()  # the cure
 
 
 # Vectors
@@ -292,3 +299,36 @@ def test_curl_needs_two_or_three_dimensions():
     (u,) = coordinate_jets(total_order(Axes(LETTERS[:1], LETTERS[:1]), 1), points(3, 1))
     with pytest.raises(ShapeError, match="a scalar"):
         curl(u)
+
+
+def test_sums_of_vectors_may_begin_with_zero():
+    f, g = vector(FORCE), vector((X, Y, Z))
+    for a, b in zip(sum([f, g]), f + g, strict=True):
+        assert torch.equal(a.coefficients, b.coefficients)
+    with pytest.raises(ShapeError):
+        1 + f
+
+
+def test_a_choice_between_vectors_is_made_by_components():
+    f, g, x = vector(FORCE), vector((X, Y, Z)), on_jets(X)
+    condition = x < float(x.value.median())
+    assert condition.any()
+    assert not condition.all()
+    for chosen, a, b in zip(torch.where(condition, f, g), f, g, strict=True):
+        expected = torch.where(condition, a.d("y").value, b.d("y").value)
+        assert torch.equal(chosen.d("y").value, expected)
+    for chosen, a in zip(torch.where(condition, 0.0, f), f, strict=True):
+        assert torch.equal(chosen.value, torch.where(condition, 0.0, a.value))
+    with pytest.raises(ShapeError, match="as many components"):
+        torch.where(condition, f, vector(PLANE))
+
+
+@pytest.mark.parametrize(
+    "operation", [lambda f: f**2, abs, lambda f: 2**f, lambda f: torch.pow(f, 2), lambda f: torch.add(f, f)]
+)
+def test_what_has_several_meanings_for_vectors_is_refused_with_a_cure(operation):
+    with pytest.raises(ProblemError) as caught:
+        operation(vector(FORCE))
+    assert caught.value.expected
+    assert caught.value.got
+    assert caught.value.cure

@@ -179,7 +179,7 @@ def test_a_normal_is_there_on_faces_of_space_alone():
 def test_a_field_that_no_equation_uses_is_refused():
     with pytest.raises(ProblemError) as caught:
         problem(fields=("u", "p"))
-    assert_told(caught.value, "no equation uses the field 'p'", "take it out of fields")
+    assert_told(caught.value, "no equation uses the field 'p'", "take it out")
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,9 @@ def test_data_that_does_not_fit_the_problem_is_refused(data, told):
 
 
 def test_the_arguments_that_a_region_offers_are_fields_axes_parameters_and_its_own():
-    made = problem(parameters={"kappa": 1.0}, data={"sensors": SENSORS})
+    measured = Equation(lambda u, value, kappa: u - kappa * value, on="sensors", name="measured")
+    walls = Equation(balance), Equation(wall, on="boundary"), measured
+    made = problem(equations=walls, parameters={"kappa": 1.0}, data={"sensors": SENSORS})
     common = {"u", "x", "y", "kappa"}
     assert made.available("interior") == common
     assert made.available("x=min") == common | {"normal"}
@@ -303,3 +305,22 @@ def test_the_arguments_that_a_region_offers_are_fields_axes_parameters_and_its_o
 def test_a_problem_is_a_record_that_cannot_be_changed():
     with pytest.raises(AttributeError):
         problem().fields = ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"parameters": {"k": 3.0}}, "no equation uses the parameter 'k'"),
+        ({"data": {"sensors": SENSORS}}, "no equation uses the data set 'sensors'"),
+    ],
+)
+def test_what_is_declared_and_never_used_is_refused(changes, told):
+    with pytest.raises(ProblemError) as caught:
+        problem(**changes)
+    assert_told(caught.value, told, "take it out")
+
+
+def test_an_equation_without_a_field_is_refused():
+    with pytest.raises(ProblemError) as caught:
+        problem(equations=(Equation(balance), Equation(wall, on="boundary"), Equation(lambda x: x, name="nothing")))
+    assert_told(caught.value, "equation 'nothing' has no field in it", "such as (u, x)")

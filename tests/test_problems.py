@@ -12,6 +12,7 @@ import torch
 
 from pinnml import LevenbergMarquardt, Problem
 from pinnml.check import check
+from pinnml.errors import ProblemError
 from pinnml.script import Script, load_script
 from problems import advection, burgers, maxwell
 
@@ -75,6 +76,51 @@ def test_the_long_recipes_of_maxwell_keep_their_promises(case):
 def test_burgers_comes_within_one_part_in_a_thousand_in_fifty_steps():
     recipe = replace(burgers.recipe(), solver=LevenbergMarquardt(steps=50), points=2000)
     assert recipe.solve(burgers.problem()).verdict.error < 5e-3
+
+
+#: Parameters away from the defaults, at which recipes keep their promises too.
+ELSEWHERE = [
+    ("heat", {"kappa": 0.01}),
+    ("heat", {"kappa": 2.0}),
+    ("heat", {"kappa": 10.0}),
+    ("advection", {"case": "layer", "eps": 0.1}),
+    ("advection", {"case": "layer", "eps": 1e-3}),
+    ("advection", {"case": "layer", "eps": 1e-4}),
+    ("advection", {"case": "layer2d", "eps": 1e-3}),
+    ("maxwell", {"case": "guide", "k": 4.0}),
+]
+
+
+@pytest.mark.parametrize(("name", "values"), ELSEWHERE, ids=name)
+def test_recipes_follow_the_parameters_of_their_problems(name, values):
+    script = SCRIPTS[name]
+    verdict = script.recipe(**values).solve(script.problem(**values), seed=11).verdict
+    assert verdict.good, verdict.complaints
+    assert verdict.error <= verdict.expected
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("heat", {"kappa": 0.0}),
+        ("heat", {"kappa": -1.0}),
+        ("heat", {"kappa": float("nan")}),
+        ("advection", {"case": "layer", "eps": 0.0}),
+        ("advection", {"case": "layer2d", "eps": -0.1}),
+        ("maxwell", {"case": "guide", "k": 1.0}),
+        ("maxwell", {"case": "guide", "k": np.pi}),
+        ("burgers", {"nu": 0.0}),
+    ],
+    ids=name,
+)
+def test_parameters_that_make_no_sense_are_refused_by_name(name, values):
+    with pytest.raises(ProblemError) as raised:
+        SCRIPTS[name].problem(**values)
+    refused = list(values)[-1]
+    assert refused in str(raised.value)
+    assert raised.value.got == values[refused] or np.isnan(values[refused])
+    assert raised.value.expected is not None
+    assert f"{refused}=" in raised.value.cure
 
 
 def test_cole_hopf_agrees_with_forty_digits():

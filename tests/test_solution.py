@@ -42,6 +42,27 @@ def test_values_and_derivatives_come_by_name(sine):
         np.testing.assert_allclose(values, known[name], atol=1e-8)
 
 
+@pytest.mark.parametrize("derivatives", ["x1 x1", ("x1 x1",), (("x1", "x1"),)])
+def test_second_derivatives_of_axes_of_several_letters_have_a_spelling(derivatives):
+    ends = Equation(lambda u, x1: u - x1**2, on="boundary", name="ends")
+    bend = Equation(lambda u: u.d("x1", "x1") - 2, name="bend")
+    parabola = solve(Problem(domain=Box(x1=(0, 1)), fields=("u",), equations=(bend, ends)), Features(20), points=60)
+    found = parabola(np.linspace(0, 1, 5)[:, None], derivatives=derivatives)
+    assert list(found) == ["u", "u_x1x1"]
+    np.testing.assert_allclose(found["u_x1x1"], 2.0, atol=1e-6)
+
+
+def test_a_single_text_is_one_derivative(sine):
+    assert list(sine(POINTS, derivatives="xx")) == ["u", "u_xx"]
+    np.testing.assert_array_equal(sine(POINTS, derivatives="xx")["u_xx"], sine(POINTS, derivatives=("xx",))["u_xx"])
+
+
+@pytest.mark.parametrize("derivatives", ["", ("",), ((),), ("x1x1",)])
+def test_derivatives_that_name_no_axis_are_refused(sine, derivatives):
+    with pytest.raises(UnknownNameError):
+        sine(POINTS, derivatives=derivatives)
+
+
 def test_many_points_are_evaluated_in_blocks_with_the_same_result(sine, monkeypatch):
     whole = sine(POINTS)["u"]
     monkeypatch.setattr("pinnml.solution.BLOCK", 10)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import sys
-import threading
 import time
-from dataclasses import dataclass
 from math import pi
 
 import numpy as np
 import pytest
-import pyvista
 import torch
+from solving import SMALL, Scripted, rod, two_fields
 from torch import nn
 
 from pinnml import (
@@ -28,49 +23,13 @@ from pinnml import (
     LevenbergMarquardt,
     Points,
     Problem,
-    Recipe,
     Wrapped,
     laplacian,
-    load,
     solve,
 )
-from pinnml.errors import DeviceError, NonFiniteError, SettingsError, UnknownNameError
-from pinnml.solvers import Report, Solver, Status, Step
+from pinnml.errors import DeviceError, SettingsError, UnknownNameError
+from pinnml.solvers import Solver, Status
 from problems import heat, poisson
-
-SMALL = {"network": Features(60, bandwidth=5), "points": 300}
-
-
-def rod(source: float = 1.0) -> Problem:
-    """-u'' = pi^2 sin(pi x) between zeros: u = sin(pi x)."""
-
-    def balance(u, x):
-        return -u.d("xx") - source * pi**2 * torch.sin(pi * x)
-
-    def ends(u):
-        return u
-
-    def exact(x):
-        return source * torch.sin(pi * x)
-
-    equations = (Equation(balance), Equation(ends, on="boundary"))
-    return Problem(domain=Box(x=(0, 1)), fields=("u",), equations=equations, exact=exact)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scripted(Solver):
-    """Steps to losses that are written down; theta moves by one each time."""
-
-    losses: tuple[float, ...] = ()
-    steps: int = 100
-
-    def init(self, system, theta):
-        return 0
-
-    def step(self, system, theta, state):
-        loss = self.losses[min(state, len(self.losses) - 1)]
-        return Step(system, theta + 1.0 if np.isfinite(loss) else theta * np.nan, state + 1, Report(loss))
-
 
 # Nothing but a problem is needed, and every solver takes it
 
@@ -204,51 +163,6 @@ def test_a_callback_sees_progress_and_may_end_the_solve():
     assert verdict.steps == 3
 
 
-def test_an_interruption_from_the_keyboard_keeps_and_saves_what_there_is(tmp_path):
-    timer = threading.Timer(0.4, signal.raise_signal, (signal.SIGINT,))
-    timer.start()
-    solution = solve(rod(), Features(5), Scripted(losses=(1.0,), steps=10**9), points=20, out=tmp_path / "run")
-    assert solution.verdict.status is Status.INTERRUPTED
-    assert json.loads((tmp_path / "run" / "verdict.json").read_text())["status"] == "interrupted"
-    assert load(tmp_path / "run" / "checkpoint.pt")(np.array([[0.5]]))["u"].shape == (1,)
-
-
-def test_checkpoints_are_written_on_the_way(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["pinnml.solve"], "CHECKPOINT_SECONDS", 0.0)
-    folder, sizes = tmp_path / "run", []
-
-    def callback(progress):
-        sizes.append(len(load(folder / "checkpoint.pt").history))
-        return progress.step == 2
-
-    solve(rod(), Features(5, bandwidth=2), Scripted(losses=(1.0,)), points=20, out=folder, callback=callback)
-    assert len(sizes) == 2
-
-
-def test_a_solve_goes_on_from_another_solution():
-    first = solve(rod(), MLP(12, 1, "tanh"), LevenbergMarquardt(steps=5), points=60)
-    second = solve(rod(), solver=LevenbergMarquardt(steps=5), points=60, start=first)
-    assert second.verdict.error < first.verdict.error
-    assert second.history[0]["loss"] <= first.history[-1]["loss"] * 1.0000001
-    with pytest.raises(SettingsError, match="a solution of this problem"):
-        solve(heat.problem(), start=solve(two_fields(), **SMALL))
-
-
-def two_fields() -> Problem:
-    def system(u, w):
-        return u.d("x") - w, w.d("x") + u
-
-    def start(u, w):
-        return u, w - 1
-
-    equations = (Equation(system), Equation(start, on="x=0"))
-    return Problem(domain=Box(x=(0, 1)), fields=("u", "w"), equations=equations, reference=sine_and_cosine)
-
-
-def sine_and_cosine(points):
-    return {"u": np.sin(points[:, 0]), "w": np.cos(points[:, 0])}
-
-
 # Kinds of problems that the scripts leave out
 
 
@@ -362,109 +276,6 @@ def test_an_unknown_device_is_refused():
 def test_a_gpu_gives_what_the_cpu_gives(solver):
     errors = [solve(rod(), MLP(16, 1, "tanh"), solver, points=60, device=d).verdict.error for d in ("cpu", "cuda")]
     assert errors[1] < 10 * errors[0] + 1e-9
-
-
-# What is written, and where
-
-
-def test_nothing_is_written_without_a_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    solve(rod(), **SMALL)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_run_folder_holds_everything_and_paraview_reads_it(tmp_path):
-    folder = tmp_path / "run"
-    solution = solve(poisson.problem(), Features(120, bandwidth=6), points=600, out=folder, expect=1e-4)
-    assert {file.name for file in folder.iterdir()} == {
-        *("config.json", "history.csv", "verdict.json", "checkpoint.pt", "fields.vtu", "picture.png")
-    }
-    record = json.loads((folder / "verdict.json").read_text())
-    wanted = "status converged relative_l2 held_out seconds steps parameters seed device dtype solver network"
-    assert set(wanted.split()) <= set(record)
-    assert record["relative_l2"]["u"] == solution.verdict.error
-    mesh = pyvista.read(folder / "fields.vtu")
-    assert {"u", "u_exact", "u_error", "poisson_residual"} <= set(mesh.point_data)
-    np.testing.assert_allclose(mesh["u"], solution(mesh.points[:, :2])["u"], atol=1e-12)
-    rows = (folder / "history.csv").read_text().splitlines()
-    assert rows[0].startswith("step,seconds,loss,held_out,error")
-    assert (folder / "picture.png").read_bytes()[:4] == b"\x89PNG"
-
-
-def test_a_problem_in_time_is_a_series_and_one_on_points_a_cloud(tmp_path):
-    solve(heat.problem(), Features(60, bandwidth=5), points=300, out=tmp_path / "heat")
-    series = pyvista.get_reader(tmp_path / "heat" / "fields.pvd")
-    assert (series.time_values[0], series.time_values[-1], len(series.time_values)) == (0.0, 1.0, 21)
-    rng = np.random.default_rng(0)
-    places = {"x": rng.random(80), "y": rng.random(80)}
-    cloud = Points(places, {"value": places["x"] * places["y"]})
-
-    def measured(u, value):
-        return u - value
-
-    problem = Problem(domain=cloud, fields=("u",), equations=(Equation(measured),))
-    solve(problem, Features(30, bandwidth=3), out=tmp_path / "cloud")
-    points = pyvista.read(tmp_path / "cloud" / "fields.vtp")
-    np.testing.assert_allclose(points["u"], places["x"] * places["y"], atol=1e-6)
-
-
-def test_a_second_run_replaces_the_first_and_leaves_other_files_alone(tmp_path):
-    solve(heat.problem(), Features(30, bandwidth=3), points=100, out=tmp_path)
-    (tmp_path / "mine.txt").write_text("keep")
-    solve(poisson.problem(), Features(30, bandwidth=3), points=100, out=tmp_path)
-    names = {file.name for file in tmp_path.iterdir()}
-    assert "fields.vtu" in names
-    assert not names & {"fields.pvd", "fields"}
-    assert (tmp_path / "mine.txt").read_text() == "keep"
-
-
-def test_an_error_before_the_solve_leaves_an_earlier_run_as_it_was(tmp_path):
-    solve(rod(), **SMALL, out=tmp_path)
-    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-
-    def broken(u, x):
-        return u.d("xx") - torch.log(x - 0.5)
-
-    problem = Problem(
-        domain=Box(x=(0, 1)),
-        fields=("u",),
-        equations=(Equation(broken), Equation(lambda u: u, on="boundary", name="ends")),
-    )
-    with pytest.raises(NonFiniteError, match="broken"):
-        solve(problem, **SMALL, out=tmp_path)
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
-
-
-def test_a_folder_that_is_a_file_is_refused(tmp_path):
-    (tmp_path / "run").write_text("a file")
-    with pytest.raises(SettingsError, match="a run needs a folder"):
-        solve(rod(), **SMALL, out=tmp_path / "run")
-
-
-# Recipes
-
-
-def test_a_recipe_is_followed_unless_told_otherwise():
-    recipe = Recipe(Features(60, bandwidth=5), LSGD(), points=300, expect=1e-9)
-    assert recipe.solve(rod()).verdict.good
-    other = recipe.solve(rod(), solver=LevenbergMarquardt(steps=2), points=100).verdict
-    assert (other.solver, other.expected) == ("lm", 1e-9)
-    assert not other.good
-
-
-def test_a_promise_without_an_exact_solution_is_judged_by_half_the_basis():
-    known = rod()
-    problem = Problem(domain=known.domain, fields=known.fields, equations=known.equations)
-    fine = Recipe(Features(40, bandwidth=5), points=200, expect=1e-6).solve(problem).verdict
-    assert fine.good
-    assert 0 < fine.difference["u"] < 1e-6
-    coarse = Recipe(Features(6, bandwidth=5), LSGD(hidden="fixed"), points=200, expect=1e-6).solve(problem).verdict
-    assert not coarse.good
-
-
-def test_a_promise_of_no_error_is_refused():
-    with pytest.raises(SettingsError, match="above 0"):
-        Recipe(expect=0.0)
 
 
 def test_the_time_of_the_solve_and_of_judging_it_are_told_apart():

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pinnml import Box, Equation, Features, LevenbergMarquardt, Problem, solve
+from pinnml.errors import NonFiniteError
 from pinnml.solvers import Status
 from pinnml.verdict import Verdict
 
@@ -130,3 +131,120 @@ def test_the_verdict_tells_what_it_was_made_with():
     assert verdict.provenance["threads"] == 1
     assert (verdict.seed, verdict.device, verdict.dtype) == (7, "cpu", "float64")
     assert (verdict.solver, verdict.network, verdict.parameters) == ("lsgd", "features", 31)
+
+
+# Solutions that look right and are not, and the other way round
+
+
+def equations(*pairs) -> tuple[Equation, ...]:
+    return tuple(Equation(residual, on=on, name=name) for name, on, residual in pairs)
+
+
+def test_a_wrong_solution_of_well_solved_equations_is_not_good_where_the_right_one_is_known():
+    def heat(u):
+        return u.d("t") - u.d("xx")
+
+    problem = Problem(
+        domain=Box(x=(0, 1), t=(0, 1)),
+        fields=("u",),
+        equations=equations(("heat", "interior", heat), ("ends", "boundary", lambda u: u)),
+        exact=lambda x, t: torch.exp(-(torch.pi**2) * t) * torch.sin(torch.pi * x),
+    )
+    verdict = solve(problem, Features(60, bandwidth=5), points=300).verdict
+    assert not verdict.good
+    assert any("error against the known solution is 1.0e+00" in complaint for complaint in verdict.complaints)
+    assert any("first instant" in warning for warning in verdict.warnings)
+
+
+def test_a_field_that_is_zero_everywhere_is_not_good_unless_it_is_known_to_be():
+    pairs = (("wave", "interior", lambda u: u.d("xx") + torch.pi**2 * u), ("ends", "boundary", lambda u: u))
+    problem = Problem(domain=Box(x=(0, 1)), fields=("u",), equations=equations(*pairs))
+    verdict = solve(problem, Features(20, bandwidth=4), points=60, expect=1e-6).verdict
+    assert verdict.zero_fields == ("u",)
+    assert not verdict.good
+    known = replace(problem, exact=lambda x: 0 * x)
+    assert solve(known, Features(20, bandwidth=4), points=60).verdict.good
+
+
+def test_not_a_number_is_never_good():
+    nan = float("nan")
+    for change in (
+        {"relative_l2": {"u": 1e-9, "w": nan}},
+        {"relative_l2": {"u": nan}, "expected": None},
+        {"held_out": {"balance": nan, "wall": 1e-9}},
+        {"relative": {"balance": nan, "wall": 1e-9}, "expected": None},
+    ):
+        assert not replace(GOOD, **change).good
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Problem(
+            domain=Box(x=(0, 3)),
+            fields=("u",),
+            equations=equations(("line", "interior", lambda u: u.d("xx")), ("ends", "boundary", lambda u, x: u - x)),
+            exact=lambda x: x,
+        ),
+        Problem(
+            domain=Box(x=(0, 1), t=(0, 2)),
+            fields=("u",),
+            equations=equations(
+                ("transport", "interior", lambda u: u.d("t") + u.d("x")),
+                ("start", "initial", lambda u: u - 1),
+                ("inflow", "x=0", lambda u: u - 1),
+            ),
+            exact=lambda x, t: 1 + 0 * x,
+        ),
+    ],
+    ids=["a line", "a constant"],
+)
+def test_derivatives_that_vanish_do_not_make_a_right_solution_look_unsolved(problem):
+    verdict = solve(problem, Features(40, bandwidth=4), points=200).verdict
+    assert verdict.good, verdict.complaints
+    assert verdict.error < 1e-9
+    assert verdict.steps == 1
+
+
+@pytest.mark.parametrize("rule", ["chebyshev", "sobol", "gauss"])
+def test_an_integral_is_taken_by_quadrature_whatever_the_points(rule):
+    problem = Problem(
+        domain=Box(x=(0, 1), y=(0, 1)),
+        fields=("u",),
+        equations=(
+            Equation(lambda u, x: u.d("x") + torch.pi * torch.sin(torch.pi * x), name="slope"),
+            Equation(lambda u: u.d("y"), name="level"),
+            Equation(lambda u: u - 2, name="mean", integral=True),
+            Equation(lambda u, x, normal: normal[1] * u.d("y"), on="boundary", name="insulated"),
+        ),
+        exact=lambda x, y: 2 + torch.cos(torch.pi * x),
+    )
+    verdict = solve(problem, Features(120, bandwidth=5), points=700, rule=rule).verdict
+    assert verdict.error < 1e-8
+    assert verdict.good, verdict.complaints
+
+
+def test_a_function_that_is_not_finite_on_held_out_points_is_named():
+    def rooted(u, x):
+        return u.d("xx") + 0 * torch.sqrt(x - 0.002) + 1
+
+    problem = Problem(
+        domain=Box(x=(0, 1)),
+        fields=("u",),
+        equations=equations(("p", "interior", rooted), ("w", "boundary", lambda u: u)),
+    )
+    with pytest.raises(NonFiniteError, match="'p' gives nan"):
+        solve(problem, Features(20, bandwidth=4), points=60, rule="grid")
+
+
+def test_a_slope_that_is_not_finite_at_the_start_is_named():
+    def eikonal(u):
+        return torch.sqrt(u.d("x") ** 2 + u.d("y") ** 2) - 1
+
+    problem = Problem(
+        domain=Box(x=(0, 1), y=(0, 1)),
+        fields=("u",),
+        equations=equations(("eikonal", "interior", eikonal), ("wall", "boundary", lambda u: u)),
+    )
+    with pytest.raises(NonFiniteError, match=r"slope of equation 'eikonal'.*"):
+        solve(problem, Features(20, bandwidth=4), points=60)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import pyvista
 
-from pinnml import LSGD, Box, Equation, Features, Parameter, Problem, Solution, solve
+from pinnml import LSGD, Box, Equation, Features, Parameter, Problem, Solution, solve, views
 from pinnml.views import history, panels, snapshots
 from problems import heat, maxwell, poisson
 
@@ -65,3 +66,39 @@ def test_the_history_is_drawn_by_steps():
     drawn = history(solution)
     assert list(drawn.steps) == [row["step"] for row in solution.history]
     assert drawn.error[-1] == solution.history[-1]["error"]
+
+
+@pytest.mark.parametrize("axes", [("x", "y", "z", "w"), ("x", "y", "z", "w", "t")])
+def test_of_four_axes_of_space_the_first_three_are_shown_and_the_last_held_in_the_middle(axes, tmp_path, monkeypatch):
+    monkeypatch.setattr(views, "RESOLUTION", {3: 5})
+    monkeypatch.setattr(views, "INSTANTS", 3)
+    low_ends = "x=0", *(["initial"] if "t" in axes else [])
+
+    def exact(x, z, w):
+        return x + z * w
+
+    problem = Problem(
+        domain=Box(**dict.fromkeys(axes, (0, 2))),
+        fields=("u",),
+        equations=(
+            Equation(lambda u: u.d("x") - 1, name="slope"),
+            Equation(lambda u, x, z, w: u - exact(x, z, w), on=low_ends, name="start"),
+        ),
+        exact=exact,
+    )
+    solution = solve(problem, Features(80, bandwidth=2), LSGD(hidden="fixed"), points=200, out=tmp_path)
+    times = [0.0, 1.0, 2.0] if "t" in axes else [None]
+    paths = sorted((tmp_path / "fields").glob("*.vtu")) if "t" in axes else [tmp_path / "fields.vtu"]
+    assert len(paths) == len(times)
+    assert (tmp_path / "picture.png").stat().st_size > 0
+    for path, time in zip(paths, times, strict=True):
+        mesh = pyvista.read(path)
+        assert mesh.n_points == 5**3
+        assert mesh.n_cells == 4**3
+        x, _, z = mesh.points.T
+        np.testing.assert_allclose(mesh.point_data["u_exact"], x + z * 1.0, atol=1e-12)
+        place = {"w": 1.0, "t": time}
+        there = np.column_stack([*mesh.points.T, *(np.full(len(x), place[name]) for name in axes[3:])])
+        np.testing.assert_allclose(mesh.point_data["u"], solution(there)["u"], atol=1e-12)
+        there[:, 3] = 0.5
+        assert not np.allclose(mesh.point_data["u"], solution(there)["u"], atol=1e-3)  # not another place on w

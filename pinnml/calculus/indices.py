@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from itertools import product
 from typing import TypeAlias
 
-from pinnml.errors import MissingDerivativeError, unknown_name
+from pinnml.errors import MissingDerivativeError, UnknownNameError, unknown_name
 
 MultiIndex: TypeAlias = tuple[int, ...]
 
@@ -29,6 +29,13 @@ class Axes:
 
     def split(self, names: tuple[str, ...]) -> tuple[int, ...]:
         """Positions of the axes of `d("xx")` or `d("x1", "x1")`; letters only if every axis is one letter."""
+        if not names or not all(isinstance(name, str) and name for name in names):
+            raise UnknownNameError(
+                "a derivative without the name of an axis",
+                expected=f"names among {', '.join(self.names)}",
+                got=", ".join(map(repr, names)) or "nothing",
+                cure=f'write d("{self.names[0]}"), or leave .d(...) out for the field itself',
+            )
         if len(names) == 1 and names[0] not in self.names and all(len(name) == 1 for name in self.names):
             names = tuple(names[0])
         return tuple(self.position(name) for name in names)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pinnml.calculus import functions
 from pinnml.calculus.indices import Axes, IndexSet, index_set, meet, missing, places
-from pinnml.errors import ShapeError
+from pinnml.errors import ShapeError, UnsupportedFunctionError
 
 Number: TypeAlias = int | float | complex
 #: Types with too few digits to stand beside double precision.
@@ -107,7 +107,7 @@ class Jet:
         jet = self
         for axis in along:
             indices, kept, factors = jet.indices.lowered(axis)
-            rows = [_scaled(jet.coefficients[place], factor) for place, factor in zip(kept, factors, strict=True)]
+            rows = [functions.scaled(jet.coefficients[k], factor) for k, factor in zip(kept, factors, strict=True)]
             jet = Jet(indices, torch.stack(rows))
         return jet
 
@@ -163,10 +163,11 @@ class Jet:
         if isinstance(other, (Jet, bool, int, float, complex)):
             return other
         if isinstance(other, Tensor):
+            if other.ndim == 0 or other.shape == self.shape:
+                self._check_digits(other)
             if other.ndim == 0:
                 return other
             if other.shape == self.shape:
-                self._check_digits(other)
                 known = other.is_floating_point() or other.is_complex()
                 return data_jet(self.axes, other if known else other.to(self.dtype))
         if isinstance(other, (np.ndarray, np.generic)) and other.ndim == 0:
@@ -174,8 +175,14 @@ class Jet:
         raise _mismatch(self, other, symbol)
 
     def _check_digits(self, other: Tensor) -> None:
-        """Refuse data of fewer digits than the field: the result would look precise and not be."""
-        if other.dtype in SHORT and torch.finfo(self.dtype).bits == 64:
+        """Refuse data that were rounded to fewer digits than the field has: the result would look precise and not be.
+
+        Numbers of few binary digits, such as 0.5 or 2, have lost nothing and may pass.
+        """
+        if other.dtype not in SHORT or torch.finfo(self.dtype).bits != 64:
+            return
+        data = torch.view_as_real(other) if other.is_complex() else other
+        if not torch.equal(data.half().to(data.dtype), data):
             raise ShapeError(
                 f"{other.dtype} data beside a float64 field: nine digits would be lost",
                 expected="numbers as they are, or float64",
@@ -223,12 +230,23 @@ class Jet:
 
     @_binary("**")
     def __pow__(self, other: Jet | Number | Tensor) -> Jet:
+        """A power. An exponent that varies and has derivatives goes through log: NaN where the base is negative."""
         if isinstance(other, Jet):
-            return (self.compose(functions.log) * other).compose(functions.exp)
+            return _power(self, other)
         exponent = other.item() if isinstance(other, Tensor) and not other.requires_grad else other
         if isinstance(exponent, Tensor):
             return self ** self.constant(exponent)
         return self.compose(functions.power(exponent))
+
+    def __mod__(self, other: object) -> Jet:
+        raise UnsupportedFunctionError(
+            "'%' and '//' have no rule for fields",
+            expected="+, -, *, / or **",
+            got=f"a field and {type(other).__name__}",
+            cure="take them of the points alone: u - torch.floor(x.value), or make the axis Periodic(low, high)",
+        )
+
+    __rmod__ = __floordiv__ = __rfloordiv__ = __mod__
 
     def __rpow__(self, other: object) -> Jet:
         base = self._operand(other, "**")
@@ -246,22 +264,22 @@ class Jet:
     __radd__, __rmul__ = __add__, __mul__
 
     def __lt__(self, other: object) -> Tensor:
-        return self.value < _value(other)
+        return self.value < value_of(other)
 
     def __le__(self, other: object) -> Tensor:
-        return self.value <= _value(other)
+        return self.value <= value_of(other)
 
     def __gt__(self, other: object) -> Tensor:
-        return self.value > _value(other)
+        return self.value > value_of(other)
 
     def __ge__(self, other: object) -> Tensor:
-        return self.value >= _value(other)
+        return self.value >= value_of(other)
 
     def __eq__(self, other: object) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self.value == _value(other)
+        return self.value == value_of(other)
 
     def __ne__(self, other: object) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self.value != _value(other)
+        return self.value != value_of(other)
 
     def __bool__(self) -> bool:
         raise ShapeError(
@@ -314,6 +332,27 @@ def where(condition: Tensor, first: object, second: object) -> Jet:
     )
 
 
+def _power(base: Jet, exponent: Jet) -> Jet:
+    """One field to the power of another; a negative base is welcome where no derivative of the exponent is in play."""
+    if base.shape != exponent.shape:
+        raise _mismatch(base, exponent, "**")
+    indices = meet(base.indices, exponent.indices)
+    base, exponent = base.restricted(indices), exponent.restricted(indices)
+    if len(indices) == 1:
+        return Jet(indices, base.coefficients**exponent.coefficients)
+    number = _constant_integer(exponent)
+    return (base.compose(functions.log) * exponent).compose(functions.exp) if number is None else base**number
+
+
+def _constant_integer(jet: Jet) -> int | None:
+    """The whole number that a field is everywhere, if it is one and nothing is trained in it."""
+    values, slopes = jet.value.detach(), jet.coefficients[1:].detach()
+    if jet.coefficients.requires_grad or jet.dtype.is_complex or not len(values) or bool(slopes.any()):
+        return None
+    first = float(values[0])
+    return int(first) if first.is_integer() and bool((values == first).all()) else None
+
+
 def _lifted(jet: Jet, side: object) -> Jet:
     operand = jet._operand(side, "where")
     return operand if isinstance(operand, Jet) else jet.constant(operand)
@@ -326,11 +365,8 @@ def _linear(a: Jet, b: Jet, combine: Callable[[Tensor, Tensor], Tensor]) -> Jet:
     return Jet(indices, combine(a.restricted(indices).coefficients, b.restricted(indices).coefficients))
 
 
-def _scaled(row: Tensor, factor: int) -> Tensor:
-    return row if factor == 1 else row * factor
-
-
-def _value(other: object) -> Any:
+def value_of(other: object) -> Any:
+    """The values of a field, and anything else as it is."""
     return other.value if isinstance(other, Jet) else other
 
 

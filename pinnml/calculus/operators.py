@@ -13,7 +13,7 @@ def grad(u: Any) -> Vector:
     """Grad u = (u_x1, ..., u_xd); of a vector field, the matrix of its components' gradients, row by row."""
     if isinstance(u, Vector):
         return Vector(grad(component) for component in u)
-    return Vector(u.d(axis) for axis in _jet(u, "grad").axes.space)
+    return Vector(u.d(axis) for axis in _space(u, "grad"))
 
 
 def div(flux: Any) -> Any:
@@ -24,11 +24,11 @@ def div(flux: Any) -> Any:
     rows = list(flux) if isinstance(flux, (Vector, tuple, list)) else []
     if rows and isinstance(rows[0], Vector):
         return Vector(div(row) for row in rows)
-    axes = _jet(rows[0], "div").axes.space if rows else ()
+    axes = _space(rows[0], "div") if rows else ()
     if not rows or len(rows) != len(axes):
         raise ShapeError(
             "div of something that is not a vector field",
-            expected=f"a Vector with one component for each axis of space ({', '.join(axes) or 'none'})",
+            expected=f"a Vector with one component for each axis of space ({', '.join(axes) or 'x, y, ...'})",
             got=f"{len(rows)} components" if rows else type(flux).__name__,
             cure="take div of grad(u), or of (Fx, Fy)",
         )
@@ -42,7 +42,7 @@ def curl(field: Any) -> Any:
     In the plane, the scalar F2_x - F1_y of a vector and the vector (u_y, -u_x) of a scalar.
     """
     vector = isinstance(field, (Vector, tuple, list))
-    axes = _jet(field[0] if vector else field, "curl").axes.space
+    axes = _space(field[0] if vector else field, "curl")
     if not vector and len(axes) == 2:
         return Vector((field.d(axes[1]), -field.d(axes[0])))
     if vector and len(axes) == len(field) == 2:
@@ -53,6 +53,7 @@ def curl(field: Any) -> Any:
         f"curl in {len(axes)} dimensions of space",
         expected="a vector of 2 or 3 components in as many dimensions, or a scalar in the plane",
         got=f"{len(field)} components" if vector else "a scalar",
+        cure='in other dimensions write the derivatives out: F[1].d("x") - F[0].d("y")',
     )
 
 
@@ -60,7 +61,7 @@ def laplacian(u: Any) -> Any:
     """The Laplacian sum_i u_xixi; componentwise for a vector field."""
     if isinstance(u, Vector):
         return Vector(laplacian(component) for component in u)
-    terms = [u.d(axis, axis) for axis in _jet(u, "laplacian").axes.space]
+    terms = [u.d(axis, axis) for axis in _space(u, "laplacian")]
     return sum(terms[1:], terms[0])
 
 
@@ -92,9 +93,25 @@ def _jet(u: Any, name: str) -> Jet:
     return u
 
 
+def _space(u: Any, name: str) -> tuple[str, ...]:
+    """The axes of space that a field depends on; there must be one."""
+    axes = _jet(u, name).axes
+    if not axes.space:
+        raise ShapeError(
+            f"{name}: there is no axis of space",
+            expected="an axis that is neither time nor a parameter",
+            got=f"the axes {', '.join(axes.names)}",
+            cure=f'write the derivative by name: u.d("{axes.names[0]}")',
+        )
+    return axes.space
+
+
 def _vector(a: Any, name: str) -> Vector:
     if isinstance(a, (tuple, list)):
         return Vector(a)
     if not isinstance(a, Vector):
-        raise ShapeError(f"{name} of something that is not a vector", expected="a Vector", got=type(a).__name__)
+        cure = f"{name}(grad(u), F), or {name}((ux, uy), F)"
+        raise ShapeError(
+            f"{name} of something that is not a vector", expected="a Vector", got=type(a).__name__, cure=cure
+        )
     return a

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
+from inspect import Signature, signature
 from typing import Any
 
 import torch
 
 from pinnml.calculus.functions import RULES
-from pinnml.calculus.jet import Jet, where
+from pinnml.calculus.jet import Jet, value_of, where
 from pinnml.calculus.vector import Vector
-from pinnml.errors import UnsupportedFunctionError
+from pinnml.errors import ShapeError, UnsupportedFunctionError
 
 
 def maximum(a: Any, b: Any) -> Jet:
     """The larger of two fields, with the derivatives of the one that is larger."""
-    return where(_value(a) >= _value(b), a, b)
+    return where(value_of(a) >= value_of(b), a, b)
 
 
 def minimum(a: Any, b: Any) -> Jet:
     """The smaller of two fields, with the derivatives of the one that is smaller."""
-    return where(_value(a) <= _value(b), a, b)
+    return where(value_of(a) <= value_of(b), a, b)
 
 
 def clamp(u: Jet, min: Any = None, max: Any = None) -> Jet:
@@ -47,6 +49,20 @@ def hypot(a: Jet, b: Any) -> Jet:
     return (a * a + b * b) ** 0.5
 
 
+def softplus(u: Jet, beta: float = 1.0, threshold: float = 20.0) -> Jet:
+    """log(1 + e^(beta u)) / beta. Above the threshold PyTorch returns u; here that is left to round-off."""
+    return (u * beta).compose(RULES["softplus"]) / beta
+
+
+def gelu(u: Jet, approximate: str = "none") -> Jet:
+    """The product u Phi(u), or PyTorch's approximation of it by tanh."""
+    if approximate == "none":
+        return u.compose(RULES["gelu"])
+    if approximate != "tanh":
+        raise _unsupported_argument("gelu", "approximate", approximate)
+    return 0.5 * u * (1 + (math.sqrt(2 / math.pi) * (u + 0.044715 * u * u * u)).compose(RULES["tanh"]))
+
+
 def _filled(value: float) -> Callable[[Jet], Jet]:
     return lambda u: u.constant(value)
 
@@ -54,12 +70,19 @@ def _filled(value: float) -> Callable[[Jet], Jet]:
 def _binary(name: str) -> Callable[[Any, Any], Any]:
     """A + b and its like; with a tensor on the left, the reflected method of the jet on the right."""
     forward, reflected = f"__{name}__", f"__r{name}__"
-    return lambda a, b: getattr(a, forward)(b) if isinstance(a, Jet) else getattr(b, reflected)(a)
+    return lambda input, other: (
+        getattr(input, forward)(other) if isinstance(input, Jet) else getattr(other, reflected)(input)
+    )
 
 
-def _reflected(name: str) -> Callable[[Any, Any], Any]:
+def _sum(name: str) -> Callable[..., Any]:
+    """A + alpha b, or a - alpha b."""
     binary = _binary(name)
-    return lambda a, b: binary(b, a)
+    return lambda input, other, alpha=1: binary(input, other if alpha == 1 else alpha * other)
+
+
+def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda input, other, **more: function(other, input, **more)
 
 
 def _unary(name: str) -> Callable[[Jet], Jet]:
@@ -67,28 +90,27 @@ def _unary(name: str) -> Callable[[Jet], Jet]:
     return lambda u: u.compose(rule)
 
 
-def _value(side: Any) -> Any:
-    return side.value if isinstance(side, Jet) else side
-
-
 #: PyTorch name, without its underscores -> function of jets. Comparisons act on the values.
 HANDLERS: dict[str, Callable[..., Any]] = {
     **{name: _unary(name) for name in RULES},
+    "softplus": softplus,
+    "gelu": gelu,
     "abs": absolute,
     "absolute": absolute,
-    "add": _binary("add"),
-    "sub": _binary("sub"),
-    "subtract": _binary("sub"),
+    "add": _sum("add"),
+    "sub": _sum("sub"),
+    "subtract": _sum("sub"),
     "mul": _binary("mul"),
     "multiply": _binary("mul"),
     "div": _binary("truediv"),
     "divide": _binary("truediv"),
     "true_divide": _binary("truediv"),
     "pow": _binary("pow"),
-    **{name: _binary(name[1:]) for name in ("radd", "rmul")},
-    "rsub": _reflected("sub"),
-    "rdiv": _reflected("truediv"),
-    "rpow": _reflected("pow"),
+    "radd": _sum("add"),
+    "rmul": _binary("mul"),
+    "rsub": _reflected(_sum("sub")),
+    "rdiv": _reflected(_binary("truediv")),
+    "rpow": _reflected(_binary("pow")),
     "neg": operator.neg,
     "negative": operator.neg,
     "where": where,
@@ -107,7 +129,7 @@ HANDLERS: dict[str, Callable[..., Any]] = {
     "ones_like": _filled(1.0),
     "full_like": lambda u, fill_value: u.constant(fill_value),
     **{
-        name: (lambda compare: lambda a, b: compare(_value(a), _value(b)))(getattr(operator, name))
+        name: (lambda compare: lambda a, b: compare(value_of(a), value_of(b)))(getattr(operator, name))
         for name in ("lt", "le", "gt", "ge", "eq", "ne")
     },
 }
@@ -123,7 +145,7 @@ for _alias, _name in {
 
 
 #: Keyword arguments that PyTorch's own front ends add and that change nothing.
-WITHOUT_EFFECT = (("inplace", False), ("inplace", True), ("out", None), ("approximate", "none"))
+WITHOUT_EFFECT = (("inplace", False), ("inplace", True), ("out", None), ("rounding_mode", None))
 
 
 def dispatch(function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -131,10 +153,32 @@ def dispatch(function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
     if any(isinstance(arg, Vector) for arg in args):
         return dispatch_vector(function, args, kwargs)
     name = function.__name__.strip("_")
-    handler = HANDLERS.get(name)
-    if handler is None:
+    if name not in HANDLERS:
         raise _unsupported(name)
-    return handler(*args, **{key: value for key, value in kwargs.items() if (key, value) not in WITHOUT_EFFECT})
+    return _applied(name, *args, **kwargs)
+
+
+def _applied(name: str, *args: Any, **kwargs: Any) -> Any:
+    """The handler's answer; an argument that it does not know is an UnsupportedFunctionError."""
+    kwargs = {key: value for key, value in kwargs.items() if (key, value) not in WITHOUT_EFFECT}
+    handler, taken = HANDLERS[name], _signature(name)
+    if taken is not None:
+        try:
+            taken.bind(*args, **kwargs)
+        except TypeError:
+            unknown = [key for key in kwargs if key not in taken.parameters]
+            key = unknown[0] if unknown else f"argument {len(args)}"
+            raise _unsupported_argument(name, key, kwargs.get(key, args[-1])) from None
+    return handler(*args, **kwargs)
+
+
+@cache
+def _signature(name: str) -> Signature | None:
+    """What a handler takes; None for those of C, which cannot be asked."""
+    try:
+        return signature(HANDLERS[name])
+    except ValueError:
+        return None
 
 
 def dispatch_vector(function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -144,7 +188,28 @@ def dispatch_vector(function: Callable, args: tuple, kwargs: dict[str, Any]) -> 
         return args[1] * args[0] if isinstance(args[1], Vector) else args[0] * args[1]
     if len(args) == 1 and isinstance(args[0], Vector) and name in HANDLERS:
         return Vector(dispatch(function, (component,), kwargs) for component in args[0])
-    raise _unsupported(name)
+    if name == "where" and not kwargs:
+        return _vector_where(function, *args)
+    raise UnsupportedFunctionError(
+        f"torch.{name} has no rule for vectors",
+        expected="a product with a scalar, torch.where, or a function of one argument",
+        got=f"torch.{name} of a Vector",
+        cure="apply it to the components, F[0], F[1], ...",
+    )
+
+
+def _vector_where(function: Callable, condition: Any, first: Any, second: Any) -> Vector:
+    """The choice between two vectors, or a vector and a number, component by component."""
+    size = len(first if isinstance(first, Vector) else second)
+    sides = [side if isinstance(side, (Vector, tuple, list)) else (side,) * size for side in (first, second)]
+    if len(sides[0]) != len(sides[1]):
+        raise ShapeError(
+            "torch.where of vectors",
+            expected="as many components in either",
+            got=f"{len(sides[0])} and {len(sides[1])} components",
+            cure="choose between vectors of one length",
+        )
+    return Vector(function(condition, a, b) for a, b in zip(*sides, strict=True))
 
 
 def method(jet: Jet, name: str) -> Callable[..., Any]:
@@ -153,7 +218,17 @@ def method(jet: Jet, name: str) -> Callable[..., Any]:
         near = get_close_matches(name, [*HANDLERS, "d", "value"], n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise AttributeError(f"a field has no '{name}'{hint} (derivatives are u.d('x'), u.d('xx'), ...)")
-    return partial(HANDLERS[name], jet)
+    return partial(_applied, name, jet)
+
+
+def _unsupported_argument(name: str, argument: str, value: Any) -> UnsupportedFunctionError:
+    taken = _signature(name)
+    return UnsupportedFunctionError(
+        f"torch.{name} of a field does not take '{argument}'",
+        expected=f"the arguments {', '.join(taken.parameters)}" if taken else "the field alone",
+        got=f"{argument}={value!r:.60}",
+        cure="leave it out, or write the formula with the functions that fields know",
+    )
 
 
 def _unsupported(name: str) -> UnsupportedFunctionError:

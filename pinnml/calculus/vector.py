@@ -77,7 +77,28 @@ class Vector(Composite):
     def __neg__(self) -> Vector:
         return Vector(-component for component in self.components)
 
-    __radd__, __rmul__ = __add__, __mul__
+    def __radd__(self, other: Any) -> Vector:
+        return self if type(other) is int and other == 0 else self + other  # sum() begins with 0
+
+    __rmul__ = __mul__
+
+    def __pow__(self, exponent: Any) -> Vector:
+        raise ShapeError(
+            "a power of a vector has several meanings",
+            expected="a power of a scalar",
+            got=f"a vector of {len(self)} components",
+            cure="use dot(F, F) for |F|^2, or F[0]**2 for a component",
+        )
+
+    __rpow__ = __pow__
+
+    def __abs__(self) -> Any:
+        raise ShapeError(
+            "abs of a vector has several meanings",
+            expected="a scalar",
+            got=f"a vector of {len(self)} components",
+            cure="use torch.sqrt(dot(F, F)) for the length, or abs(F[0]) for a component",
+        )
 
     @classmethod
     def __torch_function__(cls, function: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> Any:

@@ -78,9 +78,10 @@ def _fitted(value: Any, hint: Any, what: str) -> Any:
         value = float(value)
     if not any(_is_a(value, kind) for kind in kinds):
         words = [word for kind in kinds if (word := _word(kind))]
-        cure = "a function cannot be written here: put it into the recipe of the script"
-        is_function = any(get_origin(kind) is Callable for kind in kinds)
-        raise SettingsError(what, expected=" or ".join(words), got=repr(value), cure=cure if is_function else None)
+        cure = f"write {what.rpartition(' ')[2]}=VALUE with {' or '.join(words)}, or leave it out for the default"
+        if any(get_origin(kind) is Callable for kind in kinds):
+            cure = "a function cannot be written here: put it into the recipe of the script"
+        raise SettingsError(what, expected=" or ".join(words), got=repr(value), cure=cure)
     return value
 
 

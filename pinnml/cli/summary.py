@@ -46,6 +46,7 @@ def print_summary(console: Console, solution: Solution, out: Path | None) -> Non
     table.add_row("verdict", Text("good", "bold green") if verdict.good else Text("not good", "bold red"))
     console.print(table)
     console.print(_grid([(" -", complaint) for complaint in verdict.complaints]))
+    console.print(_grid([("Note:", warning) for warning in verdict.warnings]))
 
 
 def described_in_short(record: Mapping[str, Any], registry: Mapping[str, type]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pinnml.domains.box import Box, Graded, Parameter, Periodic
+from pinnml.domains.box import RESERVED, TIME, Box, Graded, Parameter, Periodic
 from pinnml.domains.points import Points
 from pinnml.domains.sample import Domain, Grid, Sample
 
@@ -13,4 +13,26 @@ def domain_from_json(record: Mapping[str, Any]) -> Domain:
     return Box.from_json(record) if "box" in record else Points.from_json(record)
 
 
-__all__ = ["Box", "Domain", "Graded", "Grid", "Parameter", "Periodic", "Points", "Sample", "domain_from_json"]
+def same_domain(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two `to_json` records are of one domain, with its axes in the same order."""
+    return _in_order(first) == _in_order(second)
+
+
+def _in_order(record: Mapping[str, Any]) -> list[Any]:
+    return [(kind, [(name, list(numbers)) for name, numbers in axes.items()]) for kind, axes in record.items()]
+
+
+__all__ = [
+    "RESERVED",
+    "TIME",
+    "Box",
+    "Domain",
+    "Graded",
+    "Grid",
+    "Parameter",
+    "Periodic",
+    "Points",
+    "Sample",
+    "domain_from_json",
+    "same_domain",
+]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinnml.calculus import Axes, Jet
+from pinnml.checks import finite, positive
 from pinnml.domains.rules import unit_points
 from pinnml.domains.sample import Grid, Sample
 from pinnml.errors import DomainError, unknown_name
@@ -28,8 +29,11 @@ class Interval:
     high: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise DomainError("an axis needs two finite ends", expected="low < high", got=(self.low, self.high))
+        for name in ("low", "high"):
+            finite(f"the end '{name}' of an axis", getattr(self, name), error=DomainError)
+        if not self.low < self.high:
+            cure = "write the lower end first, as in (0, 1)"
+            raise DomainError("an axis needs two ends", expected="low < high", got=(self.low, self.high), cure=cure)
 
     def placed(self, unit: Tensor) -> tuple[Tensor, Tensor]:
         """Points of the axis from points of (0, 1), and the derivative of the one by the other, both (n,)."""
@@ -56,8 +60,8 @@ class Graded(Interval):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.width > 0:
-            raise DomainError("the width of a graded axis", expected="a number above 0", got=self.width)
+        finite("the place of a layer, `at`,", self.at, error=DomainError)
+        positive("the width of a graded axis", self.width, error=DomainError)
 
     def placed(self, unit: Tensor) -> tuple[Tensor, Tensor]:
         """The points x = at + width sinh(s), s uniform, and dx/d(unit)."""
@@ -94,6 +98,11 @@ class Box:
     def bounds(self) -> np.ndarray:
         """The ends of the axes, (d, 2)."""
         return np.array([(i.low, i.high) for i in self._intervals.values()], dtype=np.float64)
+
+    @property
+    def periodic(self) -> tuple[str, ...]:
+        """The names of the periodic axes."""
+        return tuple(name for name, interval in self._intervals.items() if isinstance(interval, Periodic))
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -244,7 +253,7 @@ def _interval(name: str, ends: object) -> Interval:
         low, high = map(float, ends if isinstance(ends, (tuple, list)) else ())
     except (TypeError, ValueError):
         expected = "(low, high), Periodic(low, high), Parameter(low, high) or Graded(low, high, at, width)"
-        raise DomainError(f"axis '{name}'", expected=expected, got=ends) from None
+        raise DomainError(f"axis '{name}'", expected=expected, got=ends, cure=f"write {name}=(0, 1)") from None
     return Interval(low, high)
 
 

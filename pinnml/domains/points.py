@@ -25,6 +25,15 @@ class Points:
     """
 
     def __init__(self, positions: Mapping[str, Any], columns: Mapping[str, Any] | None = None):
+        for given, what in ((positions, "positions"), ({} if columns is None else columns, "columns")):
+            if not isinstance(given, Mapping):
+                cure = 'Points({"x": x}, {"measured": values})'
+                raise ShapeError(
+                    f"{what} of points",
+                    expected="a mapping from names to arrays (N,)",
+                    got=type(given).__name__,
+                    cure=cure,
+                )
         self._positions = {name: _column(name, values) for name, values in positions.items()}
         self._columns = {name: _column(name, values) for name, values in (columns or {}).items()}
         lengths = {name: len(column) for name, column in {**self._positions, **self._columns}.items()}
@@ -128,7 +137,11 @@ class Points:
 
 
 def _column(name: str, values: Any) -> Tensor:
-    column = torch.as_tensor(np.asarray(values))
+    try:
+        column = torch.as_tensor(np.asarray(values))
+    except (TypeError, ValueError) as error:
+        cure = "give an array or a list of numbers"
+        raise ShapeError(f"column '{name}'", expected="numbers, shape (N,)", got=error, cure=cure) from None
     if column.ndim != 1:
         raise ShapeError(
             f"column '{name}'", expected="shape (N,)", got=f"shape {tuple(column.shape)}", cure="flatten it"

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from pinnml.calculus import Jet, total_order
 from pinnml.calculus.functions import RULES
+from pinnml.checks import choice, settle, whole_number
 from pinnml.domains import Domain
-from pinnml.errors import SettingsError, unknown_name
 from pinnml.networks.base import Basis, Coordinates, Inputs, Network, Prolong, Trace
 from pinnml.networks.splines import Knots, dense, local_series, refinement
 
@@ -127,13 +127,9 @@ class KAN:
     inputs: Coordinates | None = None
 
     def __post_init__(self) -> None:
-        for name in ("width", "depth", "intervals"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise SettingsError(name, expected="a whole number of 1 or more", got=repr(value))
+        settle(self, whole_number, "width", "depth", "order", "intervals")
         for name, valid in (("first", FIRST), ("normalise", NORMALISE)):
-            if getattr(self, name) not in valid:
-                raise unknown_name(f"choice of {name}", getattr(self, name), valid)
+            choice(f"choice of {name}", getattr(self, name), valid)
 
     def build(
         self,

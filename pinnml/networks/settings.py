@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from pinnml.calculus import Jet, autodiff
+from pinnml.checks import choice, flag, settle, whole_number
 from pinnml.domains import Domain
-from pinnml.errors import CouplingError, SettingsError, unknown_name
+from pinnml.errors import CouplingError, SettingsError
 from pinnml.networks import initialisation
 from pinnml.networks.base import Basis, Coordinates, Inputs, Network, Trace
 from pinnml.networks.initialisation import Layer, Ridges
@@ -63,12 +64,14 @@ class MLP:
     inputs: Coordinates | None = None
 
     def __post_init__(self) -> None:
-        _check_positive("width", self.width)
-        _check_positive("depth", self.depth)
-        _check_choice("activation", self.activation, ACTIVATIONS)
-        _check_choice("init", self.init, INITIALISATIONS)
+        settle(self, whole_number, "width", "depth")
+        settle(self, flag, "residual")
+        for name, valid in (("activation", ACTIVATIONS), ("init", INITIALISATIONS)):
+            if getattr(self, name) is not None:
+                choice(name, getattr(self, name), valid)
         if self.residual and self.depth < 2:
-            raise SettingsError("a residual network", expected="depth of 2 or more", got=self.depth)
+            cure = "raise depth, or leave residual out"
+            raise SettingsError("a residual network", expected="depth of 2 or more", got=self.depth, cure=cure)
         if self.bandwidth is not None and self._chosen()[1] != "siren":
             raise SettingsError(
                 "bandwidth",
@@ -131,8 +134,8 @@ class Features:
     inputs: Coordinates | None = None
 
     def __post_init__(self) -> None:
-        _check_positive("count", self.count)
-        _check_choice("activation", self.activation, (*ACTIVATIONS, "search"))
+        settle(self, whole_number, "count")
+        choice("activation", self.activation, (*ACTIVATIONS, "search"))
 
     def build(
         self,
@@ -160,13 +163,19 @@ class Features:
 class Wrapped:
     """Any nn.Module (n, e) -> (n, k) as a network: its outputs are the basis, followed by a trainable coef.
 
-    The module is copied at every build; its inputs are the coordinates on the unit box, or those of `inputs`.
-    The head starts at the identity. Raises SettingsError where the module gives fewer outputs than the problem
-    has columns, or not one row a sample, and CouplingError where its rows depend on each other.
+    The module is copied at every build, and its parameters with requires_grad=False are not trained; its inputs are
+    the coordinates on the unit box, or those of `inputs`. The head starts at the identity. Raises SettingsError
+    where the module gives fewer outputs than the problem has columns, or not one row a sample, and CouplingError
+    where its rows depend on each other.
     """
 
     module: nn.Module
     inputs: Coordinates | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.module, nn.Module):
+            cure = "give an instance, such as Wrapped(nn.Sequential(...))"
+            raise SettingsError("the wrapped module", expected="an nn.Module", got=repr(self.module), cure=cure)
 
     def build(
         self,
@@ -179,9 +188,15 @@ class Wrapped:
         """A network around a copy of the module."""
         inputs = Inputs(domain, self.inputs)
         module = copy.deepcopy(self.module).to(device, dtype)
+        _freeze(module)
         size = _output_size(module, inputs.size, dtype, device)
         if size < columns:
-            raise SettingsError("the wrapped module has too few outputs", expected=f"at least {columns}", got=size)
+            raise SettingsError(
+                "the wrapped module has too few outputs",
+                expected=f"at least {columns}, one for each real column of the fields",
+                got=size,
+                cure=f"give its last layer {columns} outputs or more",
+            )
         coef = torch.eye(size, columns, dtype=torch.float64)
         return Network(inputs, Foreign(module, size), coef).to(device, dtype)
 
@@ -209,6 +224,15 @@ class Foreign(Basis):
         return autodiff.push(self.module, x)
 
 
+def _freeze(module: nn.Module) -> None:
+    """Make buffers of the parameters that are not to be trained, so that no theta holds them."""
+    for part in module.modules():
+        frozen = {name: p for name, p in part.named_parameters(recurse=False) if not p.requires_grad}
+        for name, parameter in frozen.items():
+            delattr(part, name)
+            part.register_buffer(name, parameter.detach())
+
+
 def _output_size(module: nn.Module, inputs: int, dtype: torch.dtype, device: torch.device) -> int:
     """The number of outputs of a module that has been seen to take the inputs row by row."""
     rows = torch.linspace(0, 1, 4 * inputs, dtype=dtype, device=device).view(4, inputs)
@@ -217,10 +241,12 @@ def _output_size(module: nn.Module, inputs: int, dtype: torch.dtype, device: tor
         with torch.no_grad():
             output, halves = module(rows), [module(rows[:2]), module(rows[2:])]
     except (RuntimeError, ValueError) as error:
-        raise SettingsError("the wrapped module does not take the inputs", expected=expected, got=error) from error
+        cure = f"give its first layer {inputs} inputs, one for each axis (a periodic axis has two)"
+        message = "the wrapped module does not take the inputs"
+        raise SettingsError(message, expected=expected, got=error, cure=cure) from error
     if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != 4:
         got = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
-        raise SettingsError("the wrapped module", expected=expected, got=got)
+        raise SettingsError("the wrapped module", expected=expected, got=got, cure="return one row a sample")
     if not torch.allclose(output, torch.cat(halves), rtol=1e-4, atol=1e-5):
         raise CouplingError(
             "the wrapped module mixes samples, or gives other values at every call",
@@ -249,15 +275,6 @@ def _ridges(
             "bandwidth",
             expected=f"a number above 0, or one for each of the {inputs} inputs (a periodic axis has two)",
             got=bandwidth,
+            cure="write bandwidth=8.0, or a list such as (8.0, 16.0)",
         )
     return Ridges.draw(count, vector, activation, generator)
-
-
-def _check_positive(name: str, value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise SettingsError(name, expected="a whole number of 1 or more", got=repr(value))
-
-
-def _check_choice(kind: str, name: str | None, valid: Iterable[str]) -> None:
-    if name is not None and name not in valid:
-        raise unknown_name(kind, name, valid)

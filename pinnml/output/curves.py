@@ -43,10 +43,10 @@ def draw_error_line(axes: Axes, flat: Flat, *, joined: bool) -> None:
 
 
 def draw_history(axes: Axes, history: History) -> None:
-    """Loss, held-out residual and error over the steps on a logarithmic scale, with their last values."""
+    """Loss, held-out loss and error over the steps on a logarithmic scale, with their last values."""
     curves = [
         ("loss", history.loss, _BLUE, "o"),
-        ("held-out residual", history.held_out, _ORANGE, "s"),
+        ("held-out loss", history.held_out, _ORANGE, "s"),
         ("error", history.error, _GREEN, "^"),
     ]
     seen = []

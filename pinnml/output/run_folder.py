@@ -83,12 +83,12 @@ class RunFolder:
         """`fields.pvd`: the fields over time; the pieces lie in `fields/`."""
         return self.path / "fields.pvd"
 
-    def clear(self) -> None:
-        """Take away what an earlier run left under the names of this class, and nothing else."""
+    def clear(self, keep: Sequence[Path] = ()) -> None:
+        """Take away what an earlier run left under the names of this class, and nothing else; `keep` stays."""
         plain = (self.config, self.verdict, self.history, self.checkpoint, self.picture)
-        for file in (*plain, self.fields, self.cloud, self.series):
+        for file in {*plain, self.fields, self.cloud, self.series} - set(keep):
             file.unlink(missing_ok=True)
-        self._drop_pieces(keep=())
+        self._drop_pieces(keep=keep)
 
     def write_config(self, config: Mapping[str, object]) -> Path:
         """Write `config.json`; see `write_verdict` for what becomes of values."""

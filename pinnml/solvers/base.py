@@ -10,8 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
-from pinnml.errors import SettingsError
+from pinnml.checks import or_none, positive, settle, whole_number
 from pinnml.system import System
+
+#: Where no step lowers the residual and every equation's is below this part of its terms, the solve is taken to have
+#: reached round-off: an ill-conditioned basis may end at three digits, a solve that went astray seldom has as many.
+NEARLY_SOLVED = 1e-3
 
 
 class Status(Enum):
@@ -20,6 +24,7 @@ class Status(Enum):
     SOLVED = "the least-squares problem for the head was solved"
     CONVERGED = "the residual reached the tolerance"
     ROUND_OFF = "no step can lower the residual any more: it is at round-off for this basis"
+    NO_DESCENT = "no step lowers the residual any more; this may be a local minimum"
     STALLED = "further steps gain next to nothing"
     STEPS = "the limit of steps was reached before the solver's own test was met"
     SECONDS = "the limit of time was reached before the solver's own test was met"
@@ -60,10 +65,8 @@ class Solver(ABC):
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.steps, int) or self.steps < 1:
-            raise SettingsError("steps", expected="a whole number of 1 or more", got=repr(self.steps))
-        if self.seconds is not None and not self.seconds > 0:
-            raise SettingsError("seconds", expected="a number above 0, or None", got=repr(self.seconds))
+        settle(self, whole_number, "steps")
+        settle(self, or_none(positive), "seconds")
 
     @abstractmethod
     def init(self, system: System, theta: Tensor) -> Any:
@@ -72,6 +75,12 @@ class Solver(ABC):
     @abstractmethod
     def step(self, system: System, theta: Tensor, state: Any) -> Step:
         """One step from theta (P,)."""
+
+
+def end_of_descent(system: System, theta: Tensor) -> Status:
+    """Why no step from theta lowers the residual: round-off if all equations are nearly solved, else NO_DESCENT."""
+    nearly = max(system.relative(theta).values()) < NEARLY_SOLVED
+    return Status.ROUND_OFF if nearly else Status.NO_DESCENT
 
 
 def stalled(losses: Sequence[float], patience: int) -> bool:

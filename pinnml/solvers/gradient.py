@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinnml.solvers.base import Report, Solver, Status, Step, stalled
+from pinnml.checks import positive, settle, whole_number
+from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
 from pinnml.system import System
 
 
@@ -35,6 +36,11 @@ class Adam(Solver):
     decay: float = 1.0
     patience: int = 2000
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        settle(self, positive, "rate", "decay")
+        settle(self, whole_number, "patience")
+
     def init(self, system: System, theta: Tensor) -> State:
         """A fresh optimiser with the gradient at theta."""
         return _start(system, theta, lambda parameter: torch.optim.Adam([parameter], lr=self.rate))
@@ -59,6 +65,10 @@ class LBFGS(Solver):
     inner: int = 20
     memory: int = 100
     patience: int = 25
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        settle(self, whole_number, "inner", "memory", "patience")
 
     def init(self, system: System, theta: Tensor) -> State:
         """A fresh optimiser with the gradient at theta."""
@@ -88,9 +98,9 @@ def _start(system: System, theta: Tensor, make: Callable[[Tensor], torch.optim.O
 
 def _after(system: System, state: State, loss: float, patience: int) -> Step:
     state = State(state.optimiser, state.parameter, (*state.losses[-patience:], loss), state.step + 1)
-    status = None
+    theta, status = state.parameter.detach().clone(), None
     if loss == 0.0 or state.losses[-2] == loss:
-        status = Status.ROUND_OFF
+        status = end_of_descent(system, theta)
     elif stalled(state.losses, patience):
         status = Status.STALLED
-    return Step(system, state.parameter.detach().clone(), state, Report(loss, status))
+    return Step(system, theta, state, Report(loss, status))

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnml.checks import flag, fraction, not_negative, positive, settle, whole_number
 from pinnml.errors import SettingsError
 from pinnml.linalg import DampedSteps, damped_steps
-from pinnml.solvers.base import Report, Solver, Status, Step, stalled
+from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
+from pinnml.solvers.head import balancing_weights
 from pinnml.solvers.trust_region import half_square, longest_good_step
 from pinnml.system import System
 
@@ -29,9 +31,9 @@ class Schedule:
     steps: int
 
     def __post_init__(self) -> None:
-        if not (self.start > 0 and self.end > 0 and self.steps >= 1):
-            got = f"{self.start} to {self.end} over {self.steps} steps"
-            raise SettingsError("schedule", expected="dampings above 0 over 1 step or more", got=got)
+        positive("start of a schedule", self.start)
+        positive("end of a schedule", self.end)
+        whole_number("steps of a schedule", self.steps)
 
     def __call__(self, step: int) -> float:
         """The damping of a step, counted from 0."""
@@ -55,9 +57,10 @@ class LevenbergMarquardt(Solver):
     damping: "trust-region" (the radius follows the gain ratio), a constant mu, or a Schedule. target and
     final_target: the gain ratios aimed at far from the solution and near it. rate multiplies the steps of constant
     and scheduled damping, which are taken as they come. rebalance: the exponent with which the weights of
-    equations follow their share of the loss, 0 for none. tolerance: the relative residual |r| / |r_0| at which to
-    stop. patience: the steps within which the loss must fall by a tenth. mu is measured against J^T J of rows
-    scaled as in System: rows scaled by c need c^2 mu.
+    equations follow their share of the loss, 0 for none. balance: weight the equations at the first step so that
+    their rows are equally long for the head, as LSGD does; the user's own weights stay on top. tolerance: the
+    relative residual |r| / |r_0| at which to stop. patience: the steps within which the loss must fall by a tenth.
+    mu is measured against J^T J of rows scaled as in System: rows scaled by c need c^2 mu.
 
     Sources: arXiv:2607.02194 (trust region, targets, rebalancing), arXiv:2601.03162 (constant and scheduled
     damping, kernel form), arXiv:1201.5885 (geodesic acceleration).
@@ -69,15 +72,22 @@ class LevenbergMarquardt(Solver):
     final_target: float = 0.5
     rate: float = 1.0
     rebalance: float = 0.0
+    balance: bool = False
     tolerance: float = 1e-13
     patience: int = 50
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number = isinstance(self.damping, (int, float)) and self.damping >= 0
+        settle(self, fraction, "target", "final_target")
+        settle(self, positive, "rate")
+        settle(self, not_negative, "rebalance", "tolerance")
+        settle(self, whole_number, "patience")
+        settle(self, flag, "balance")
+        number = isinstance(self.damping, (int, float)) and 0 <= self.damping < math.inf
         if not (number or isinstance(self.damping, Schedule) or self.damping == "trust-region"):
             expected = '"trust-region", a number of 0 or more, or a Schedule'
-            raise SettingsError("damping", expected=expected, got=repr(self.damping))
+            cure = "leave it out for the trust region, or write a number, such as damping=1e-3"
+            raise SettingsError("damping", expected=expected, got=repr(self.damping), cure=cure)
 
     def init(self, system: System, theta: Tensor) -> State:
         """A radius of one, which the first step corrects."""
@@ -85,6 +95,8 @@ class LevenbergMarquardt(Solver):
 
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """One factorisation, and the best step that it offers."""
+        if self.balance and not state.losses:
+            system = system.with_weights(balancing_weights(system, system.jacobian(theta, system.head)))
         if self.rebalance:
             system = rebalanced(system, theta, self.rebalance)
         r, j = system.linearise(theta)
@@ -101,7 +113,8 @@ class LevenbergMarquardt(Solver):
         target = self.final_target if _is_near(state.dampings) else self.target
         trial = longest_good_step(steps, evaluate, r, state.radius, target, bent=True)
         if trial is None:
-            return Step(system, theta, state, Report(half_square(r), Status.ROUND_OFF, {"radius": state.radius}))
+            status = end_of_descent(system, theta)
+            return Step(system, theta, state, Report(half_square(r), status, {"radius": state.radius}))
         radius = min(trial.radius, 2 * steps.length(trial.damping))
         state = State(radius, (*losses, trial.loss), (*state.dampings, trial.damping))
         notes = {"damping": trial.damping, "radius": radius, "gain ratio": trial.ratio}

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from pinnml.errors import SettingsError, unknown_name
+from pinnml.checks import choice, flag, fraction, not_negative, or_none, positive, settle, whole_number
+from pinnml.errors import SettingsError
 from pinnml.linalg import damped_steps
-from pinnml.solvers.base import Report, Solver, Status, Step, stalled
+from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
 from pinnml.solvers.descent import Memory
 from pinnml.solvers.head import CUTOFFS, HeadFit, fit_head
 from pinnml.solvers.search import best_ridges, searchable, with_ridges
@@ -24,6 +25,8 @@ NEWTON_GAIN = 1e-3
 HEAD_ITERATIONS = 3
 #: Moves along one direction, each a third of the one before, until the loss falls.
 THIRDS = 12
+#: A step on the problem's own parameters that leaves more than this part of the loss gives way to the basis.
+ENOUGH = 0.9
 #: The gain ratio that variable projection aims at.
 TARGET = 0.2
 
@@ -32,7 +35,8 @@ TARGET = 0.2
 class State:
     """What is carried from step to step. `fit` is None before the first; `head_is_done` once its problem is solved.
 
-    memory and gradient belong to "gradient", radius to "gauss-newton".
+    memory and gradient belong to "gradient", radius to "gauss-newton" and to the problem's own parameters, which are
+    `own_is_done` where a step on them alone has gained next to nothing.
     """
 
     fit: HeadFit | None = None
@@ -41,6 +45,7 @@ class State:
     memory: Memory = field(default_factory=Memory)
     gradient: Tensor | None = None
     radius: float = 1.0
+    own_is_done: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +57,13 @@ class LSGD(Solver):
 
     hidden: "gradient" (quasi-Newton directions from the gradient of the reduced loss, which at the fitted head is
     that of the loss with the head held), "gauss-newton" (variable projection: steps on the residual with the reach
-    of the head projected out), or "fixed". cutoff: relative rank cut-off of the head; None to choose it on
-    held-out points. damping: the Tikhonov term damping |coef|^2, without which a head of nearly dependent
-    functions does not move smoothly with them. balance: weight the equations so that their rows are equally long.
-    search: look for the bandwidth and activation that the network leaves open. tolerance: the relative residual
-    (see `System.relative`) at which the solve ends. patience: steps within which the loss must fall by a tenth.
-    rate: the length of the first move of "gradient".
+    of the head projected out), or "fixed". The trainable parameters of the problem, being few, take such projected
+    steps with "gradient" too, in turn with the moves of the basis; "fixed" has no use for them. cutoff: relative rank
+    cut-off of the head; None to choose it on held-out points. damping: the Tikhonov term damping |coef|^2, without
+    which a head of nearly dependent functions does not move smoothly with them. balance: weight the equations so that
+    their rows are equally long. search: look for the bandwidth and activation that the network leaves open.
+    tolerance: the relative residual (see `System.relative`) at which the solve ends. patience: steps within which the
+    loss must fall by a tenth. rate: the length of the first move of "gradient".
     """
 
     hidden: str = "gradient"
@@ -71,10 +77,12 @@ class LSGD(Solver):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.hidden not in HIDDEN:
-            raise unknown_name("way to move the basis", self.hidden, HIDDEN)
-        if self.damping < 0:
-            raise SettingsError("damping", expected="0 or more", got=self.damping)
+        choice("way to move the basis", self.hidden, HIDDEN)
+        settle(self, or_none(fraction), "cutoff")
+        settle(self, not_negative, "damping", "tolerance")
+        settle(self, flag, "balance", "search")
+        settle(self, whole_number, "patience")
+        settle(self, positive, "rate")
 
     def init(self, system: System, theta: Tensor) -> State:
         """Nothing yet: the first step searches and fits."""
@@ -87,9 +95,23 @@ class LSGD(Solver):
             return self._first(system, theta, state)
         if not state.head_is_done:
             return self._after(state, self._fit(fit.system, fit.theta, fit.cutoff))
-        return self._descended(fit, state) if self.hidden == "gradient" else self._projected(fit, state)
+        if self.hidden == "gauss-newton":
+            return self._projected(fit, state, fit.system.hidden) or self._ended(fit, state)
+        if fit.system.problem.parameters and not state.own_is_done:
+            step = self._projected(fit, replace(state, gradient=None, own_is_done=True), fit.system.own)
+            if step is not None:
+                gained = step.report.loss < ENOUGH * fit.loss
+                return replace(step, state=replace(step.state, own_is_done=not gained))
+        return self._descended(fit, replace(state, own_is_done=False))
 
     def _first(self, system: System, theta: Tensor, state: State) -> Step:
+        if self.hidden == "fixed" and system.problem.parameters:
+            raise SettingsError(
+                'LSGD with hidden="fixed" moves the head alone',
+                expected="a problem without trainable parameters",
+                got=f"parameters {', '.join(system.problem.parameters)}",
+                cure='choose hidden="gradient" or hidden="gauss-newton"',
+            )
         notes: dict[str, float | int | str] = {}
         ridges = searchable(system) if self.search else None
         if ridges is not None:
@@ -128,27 +150,32 @@ class LSGD(Solver):
     def _descended(self, fit: HeadFit, state: State) -> Step:
         """A move of the hidden parameters downhill, then the head; a third of the move if the loss did not fall."""
         system, gradient = fit.system, state.gradient
+        basis = slice(0, system.own.start)
         if gradient is None:
-            gradient = system.loss_and_gradient(fit.theta)[1][system.hidden]
+            gradient = system.loss_and_gradient(fit.theta)[1][basis]
         move = state.memory.direction(gradient) * (1.0 if state.memory.pairs else self.rate)
         for _ in range(THIRDS):
             moved = fit.theta.clone()
-            moved[system.hidden] += move
+            moved[basis] += move
             trial = self._fit(system, moved, fit.cutoff, iterations=HEAD_ITERATIONS)
             if trial.loss < fit.loss:
-                slope = system.loss_and_gradient(trial.theta)[1][system.hidden]
+                slope = system.loss_and_gradient(trial.theta)[1][basis]
                 memory = state.memory.with_pair(move, slope - gradient)
                 return self._after(replace(state, memory=memory, gradient=slope), trial)
             move = move / 3
         if state.memory.pairs:  # the memory misleads: start it afresh
             return self._after(replace(state, memory=Memory()), fit)
-        return Step(system, fit.theta, state, Report(fit.loss, Status.ROUND_OFF))
+        return self._ended(fit, state)
 
-    def _projected(self, fit: HeadFit, state: State) -> Step:
-        """One Gauss-Newton step on the residual with the reach of the head projected out (Kaufman's form)."""
+    def _ended(self, fit: HeadFit, state: State) -> Step:
+        """No step, and the reason."""
+        return Step(fit.system, fit.theta, state, Report(fit.loss, end_of_descent(fit.system, fit.theta)))
+
+    def _projected(self, fit: HeadFit, state: State, part: slice) -> Step | None:
+        """One Gauss-Newton step of a part of theta with the reach of the head projected out (Kaufman's form)."""
         system = fit.system
-        j = system.jacobian(fit.theta)
-        head, hidden = j[:, system.head], j[:, system.hidden]
+        j = system.jacobian(fit.theta, slice(part.start, system.head.stop))
+        head, hidden = j[:, part.stop - part.start :], j[:, : part.stop - part.start]
         if self.damping:
             penalty = math.sqrt(self.damping) * torch.eye(head.shape[1], dtype=j.dtype, device=j.device)
             head = torch.cat([head, penalty])
@@ -158,13 +185,13 @@ class LSGD(Solver):
 
         def evaluate(step: Tensor) -> tuple[Tensor, HeadFit]:
             moved = fit.theta.clone()
-            moved[system.hidden] += step
+            moved[part] += step
             trial = self._fit(system, moved, fit.cutoff, iterations=HEAD_ITERATIONS)
             return trial.rows, trial
 
         trial = longest_good_step(steps, evaluate, fit.rows, state.radius, TARGET, bent=False)
         if trial is None:
-            return Step(system, fit.theta, state, Report(fit.loss, Status.ROUND_OFF, {"radius": state.radius}))
+            return None
         notes = {"damping": trial.damping, "radius": trial.radius, "gain ratio": trial.ratio}
         return self._after(replace(state, radius=trial.radius), trial.outcome, **notes)
 

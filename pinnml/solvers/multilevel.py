@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pinnml.checks import settle, whole_number
 from pinnml.errors import SettingsError
 from pinnml.solvers.base import Report, Solver, Status, Step
 from pinnml.solvers.levenberg_marquardt import LevenbergMarquardt
@@ -40,8 +41,10 @@ class Multilevel(Solver):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.levels, int) or self.levels < 1:
-            raise SettingsError("levels", expected="a whole number of 1 or more", got=repr(self.levels))
+        settle(self, whole_number, "levels")
+        if not isinstance(self.inner, Solver):
+            cure = "give settings, such as inner=LevenbergMarquardt(steps=100)"
+            raise SettingsError("inner", expected="a solver", got=repr(self.inner), cure=cure)
 
     def init(self, system: System, theta: Tensor) -> State:
         """The coarsest level."""
