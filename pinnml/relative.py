@@ -24,8 +24,8 @@ def relative_residuals(
     outputs (K, n, m) are the network's on each block. The size is sum_k |dr/dU_k| |U_k| + |r(U = 0)|, over the
     derivatives U_k of the outputs, where |.| is an RMS, of U_k over the region where it is largest, and at least a
     thousandth of that of U over the lengths of the domain to the power of k: derivatives that vanish are round-off,
-    by which nothing should be measured. Fields that solve nothing have a relative residual near one. What an integral condition
-    leaves is the mean of its integrand.
+    by which nothing should be measured. Fields that solve nothing have a relative residual near one. What an integral
+    condition leaves is the mean of its integrand.
     """
     largest: dict[MultiIndex, Tensor] = {}
     for block, u in zip(blocks, outputs, strict=True):

@@ -112,8 +112,8 @@ def write_run(solution: Solution, folder: RunFolder) -> None:
     folder.write_verdict(solution.verdict.to_json())
     shots = snapshots(solution)
     folder.write_fields(shots[0] if len(shots) == 1 else shots)
-    title = f"{solution.settings.get('problem') or 'solution'}: {solution.verdict.summary}"
-    draw(folder.picture, panels(solution), history(solution), title)
+    name = solution.settings["problem"] or ", ".join(field.name for field in solution.fields)
+    draw(folder.picture, panels(solution), history(solution), f"{name}: {solution.verdict.summary}")
 
 
 @dataclass(frozen=True)

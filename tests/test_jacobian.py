@@ -148,7 +148,7 @@ def test_a_wrong_jacobian_is_seen_by_the_comparison_and_by_the_check_of_a_system
 
 
 def test_equations_without_the_unknown_have_rows_of_zeros():
-    def alone(x):
+    def alone(u, x):
         return torch.sin(x)
 
     def other(u, x):

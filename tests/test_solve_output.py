@@ -95,10 +95,19 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
         solve(rod(), **SMALL, out=tmp_path / "run")
 
 
-def test_an_interruption_from_the_keyboard_keeps_and_saves_what_there_is(tmp_path):
+@pytest.fixture
+def interruptible():
+    """Ctrl-C interrupts, also in a process that a shell started in the background with interruptions ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interruption_from_the_keyboard_keeps_and_saves_what_there_is(tmp_path, interruptible):
     timer = threading.Timer(0.4, signal.raise_signal, (signal.SIGINT,))
     timer.start()
-    solution = solve(rod(), Features(5), Scripted(losses=(1.0,), steps=10**9), points=20, out=tmp_path / "run")
+    solver = Scripted(losses=(1.0,), steps=10**9, seconds=30)
+    solution = solve(rod(), Features(5), solver, points=20, out=tmp_path / "run")
     assert solution.verdict.status is Status.INTERRUPTED
     assert json.loads((tmp_path / "run" / "verdict.json").read_text())["status"] == "interrupted"
     assert load(tmp_path / "run" / "checkpoint.pt")(np.array([[0.5]]))["u"].shape == (1,)

@@ -60,7 +60,7 @@ def _print_script(console: Console, path: Path) -> bool:
 def _rows(script: Script) -> Iterator[tuple[str, str]]:
     """The cases, the parameters and the promises of a script."""
     if script.cases:
-        yield "cases", ", ".join(script.cases)
+        yield "cases", ", ".join(script.cases) + f" (by default {script.parameters['case']})"
     others = {name: default for name, default in script.parameters.items() if not (name == "case" and script.cases)}
     if others:
         yield "parameters", ", ".join(_parameter(name, default) for name, default in others.items())

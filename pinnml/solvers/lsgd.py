@@ -72,7 +72,7 @@ class LSGD(Solver):
     balance: bool = True
     search: bool = True
     tolerance: float = 1e-8
-    patience: int = 20
+    patience: int = 10
     rate: float = 1e-2
 
     def __post_init__(self) -> None:
