@@ -313,7 +313,7 @@ def test_list_shows_every_script_with_cases_parameters_and_promises(folder) -> N
     assert lines.index("beam.py") < lines.index("A beam.") < lines.index("rod.py") < lines.index("A rod under load.")
     rows = [line.split("  ", 1) for line in lines if "  " in line]
     assert ["parameters", "scale=1"] in [[key, value.strip()] for key, value in rows]
-    assert ["cases", "sine, cosine"] in [[key, value.strip()] for key, value in rows]
+    assert ["cases", "sine, cosine (by default sine)"] in [[key, value.strip()] for key, value in rows]
     promises = [value.strip() for key, value in rows if key == "promised error"]
     assert promises == ["none", "sine 1e-09, cosine 1e-08"]
     assert files(folder) == {"_parts.py", "beam.py"}
