@@ -87,7 +87,7 @@ def recipe(case: Case = "periodic", c: float = 100.0, eps: float = 0.01) -> Reci
         return Recipe(network=Features(1200), solver=LSGD(), points=4000, expect=1e-9)
     if case == "layer":
         network = Features(300, bandwidth=16, activation="tanh", inputs=lambda x: (x, torch.asinh((1 - x) / eps)))
-        return Recipe(network=network, solver=LSGD(), points=1200, rule="gauss", expect=1e-8)
+        return Recipe(network=network, solver=LSGD(), points=1200, rule="gauss", expect=1e-11)
     return Recipe(
         network=Features(
             800, bandwidth=5, inputs=lambda x, y: (x, y, layer_coordinate(x, eps), layer_coordinate(y, eps))

@@ -117,7 +117,7 @@ BARS: dict[str, Callable[[Seeds], Iterator[Row]]] = {
         levenberg_marquardt("sine", 1e-8),
         Solve("heat", 1e-10, 10, "heat"),
         Solve("advection periodic, c = 100", 1e-7, 60, "advection", {"case": "periodic"}),
-        Solve("advection layer", 1e-8, 10, "advection", {"case": "layer"}),
+        Solve("advection layer", 1e-11, 10, "advection", {"case": "layer"}),
         Solve("advection layer2d", 1e-10, 30, "advection", {"case": "layer2d"}),
         Solve("maxwell cavity", 1e-7, 60, "maxwell", {"case": "cavity"}),
         Solve("maxwell guide, k = 32", 1e-6, 120, "maxwell", {"case": "guide"}),
@@ -146,9 +146,8 @@ def main() -> int:
             new = list(bar(tuple(arguments.seeds)))
         rows += new
         for row in new:
-            console.print(
-                f"{'met   ' if row.met else 'MISSED'} {row.name}: {row.found}; asked: {row.bar}", highlight=False
-            )
+            line = f"{'met   ' if row.met else 'MISSED'} {row.name}: {row.found}; asked: {row.bar}"
+            console.print(line, highlight=False, soft_wrap=True)
     console.print(table(rows, tuple(arguments.seeds)))
     if arguments.out:
         arguments.out.write_text(json.dumps([vars(row) for row in rows], indent=2) + "\n")
