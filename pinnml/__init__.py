@@ -3,7 +3,7 @@
 from pinnml.calculus import cross, curl, div, dot, grad, laplacian, normal_derivative
 from pinnml.checkpoint import load
 from pinnml.domains import Box, Graded, Parameter, Periodic, Points
-from pinnml.networks import KAN, MLP, Features, Wrapped
+from pinnml.networks import KAN, MLP, Features, MultichannelMLP, Wrapped
 from pinnml.problem import Equation, Problem
 from pinnml.recipe import Recipe
 from pinnml.solution import Solution
@@ -21,6 +21,7 @@ __all__ = [
     "Features",
     "Graded",
     "LevenbergMarquardt",
+    "MultichannelMLP",
     "Multilevel",
     "Parameter",
     "Periodic",

@@ -38,11 +38,8 @@ def hidden_links(trace: Trace, columns: Mapping[str, slice], part: slice) -> lis
 
     Those outside the columns `part` are left out; the others count their columns from its start.
     """
-    found = []
-    for weight, bias, features, output in trace.linear:
-        found.append(Link(columns[weight], features.detach(), output))
-        if bias is not None:
-            found.append(Link(columns[bias], None, output, is_bias=True))
+    found = [Link(columns[weight], features.detach(), output) for weight, features, output in trace.linear]
+    found += [Link(columns[bias], None, output, is_bias=True) for bias, output in trace.shifted]
     found += [Link(columns[name], None, copies) for name, copies in trace.expanded]
     inside = [link for link in found if part.start <= link.columns.start and link.columns.stop <= part.stop]
     shifted = (slice(link.columns.start - part.start, link.columns.stop - part.start) for link in inside)

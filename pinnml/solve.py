@@ -156,7 +156,8 @@ def _prepared(asked: _Asked) -> System:
         network = asked.network.build(problem.domain, problem.columns, generator, asked.dtype, asked.device)
     else:
         network = network_of(asked.start, asked.device, asked.dtype)
-    wanted = counts(problem, asked.points or max(6 * network.basis.size, 500))
+    size = network.basis.size * asked.solver.growth
+    wanted = counts(problem, asked.points or max(6 * size, 500))
     samples = {region: drawn(problem, region, n, generator, asked.rule) for region, n in wanted.items()}
     system = System.build(problem, network, samples)
     generator = torch.Generator().manual_seed(asked.seed + HELD_OUT_STREAM)

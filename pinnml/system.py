@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from pinnml.blocks import Block, Parts, rows_of
+from pinnml.calculus import Jet, total_order
 from pinnml.domains import Sample
 from pinnml.errors import CouplingError, NonFiniteError
 from pinnml.evaluation import FROM_ZERO, check_finite
 from pinnml.jacobian import Link, fill, hidden_links
-from pinnml.networks import Network, Trace
+from pinnml.networks import Marking, Network, Trace
 from pinnml.problem import Problem, Term
 from pinnml.relative import relative_residuals
 
@@ -167,7 +168,10 @@ class System:
         """
         with torch.no_grad():
             parts = self.parts(theta.detach())
-            outputs = [self._outputs(block, parts) for block in self.blocks]
+            outputs = [
+                torch.cat([self._outputs(chunk, parts) for chunk in self._chunks(block)], dim=1)
+                for block in self.blocks
+            ]
         return relative_residuals(self.blocks, outputs, parts.parameters)
 
     @cached_property
@@ -199,21 +203,38 @@ class System:
         """The same rows for another network on the same inputs."""
         return self._with(network=network, held_out=self.held_out and self.held_out.with_network(network))
 
-    def refine(self) -> tuple[System, Callable[[Tensor], Tensor]]:
-        """The system of the network on the next finer level, and what carries a theta over without changing a row.
+    def refine(self, theta: Tensor, share: float | None = None) -> tuple[System, Tensor, Callable[[Tensor], Tensor]]:
+        """The system and theta of the same fields on the next finer level, and what carries moments of theta over.
 
+        share: refine only where this share of the squared residuals lies, of all terms together; None for everywhere.
         Raises SettingsError for a network that has no levels.
         """
-        network, prolong = self.network.refined()
-        fine = self.with_network(network)
+        marking = None if share is None else self._marking(theta, share)
+        network, prolong = self.network_at(theta).refined(marking)
+        fine = self.with_network(network.requires_grad_(True))
 
-        def carried(theta: Tensor) -> Tensor:
-            parts = self.parts(theta)
+        def carried(moments: Tensor) -> Tensor:
+            parts = self.parts(moments)
             hidden, coef = prolong(parts.hidden, parts.coef)
-            own = [value.reshape(1) for value in parts.parameters.values()]
-            return torch.cat([*(value.reshape(-1) for value in hidden.values()), *own, coef.reshape(-1)])
+            return torch.cat([*(each.reshape(-1) for each in hidden.values()), moments[self.own], coef.reshape(-1)])
 
-        return fine, carried
+        start = fine.initial()
+        start[fine.own] = theta[self.own]
+        return fine, start, carried
+
+    def _marking(self, theta: Tensor, share: float) -> Marking:
+        """Every sample's squared rows, integrals left out, with the network's inputs there."""
+        with torch.no_grad():
+            rows = self.residual(theta).square()
+        squares, inputs = [], []
+        for block in self.blocks:
+            pointwise = [rows[self.rows[term.name]] for term in block.terms if not term.equation.integral]
+            squares.append(
+                sum((each.view(-1, len(block)).sum(dim=0) for each in pointwise), rows.new_zeros(len(block)))
+            )
+            inputs.append(block.inputs.value)
+        values = Jet(total_order(self.problem.domain.axes, 0), torch.cat(inputs).unsqueeze(0))
+        return Marking(values, torch.cat(squares), share)
 
     def with_weights(self, weights: Mapping[str, float]) -> System:
         """The same rows with other equation weights."""
@@ -249,7 +270,8 @@ class System:
         size = self._chunk or FALLBACK_CHUNK
         if self._chunk is None and self.network.basis.one_pass:
             limit = (TRACED_NUMBERS if traced else CHUNK_NUMBERS)[self.device.type]
-            size = max(limit // (len(block.needs.outputs) * self.network.basis.size), 64)
+            numbers = self.network.basis.size if traced else self.network.basis.numbers
+            size = max(limit // (len(block.needs.outputs) * numbers), 64)
         return (block.picked(slice(start, start + size)) for start in range(0, len(block), size))
 
     def _basis(self, block: Block, parts: Parts, trace: Trace | None = None) -> Tensor:
@@ -258,10 +280,11 @@ class System:
 
     def _outputs(self, block: Block, parts: Parts) -> Tensor:
         """The network's outputs (K, n, m) at the samples of a block."""
-        return torch.cat([self._basis(chunk, parts) @ parts.coef for chunk in self._chunks(block)], dim=1)
+        tensors = {f"basis.{name}": value for name, value in parts.hidden.items()} | {"coef": parts.coef}
+        return torch.func.functional_call(self.network, tensors, (block.inputs,)).coefficients
 
     def _values(self, block: Block, parts: Parts) -> list[list[Tensor]]:
-        return block.residuals(self._basis(block, parts) @ parts.coef, parts.parameters)
+        return block.residuals(self._outputs(block, parts), parts.parameters)
 
     def _linearise_chunk(
         self, block: Block, place: slice, n: int, theta: Tensor, part: slice, r: Tensor, j: Tensor

@@ -9,7 +9,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from pinnml import KAN, MLP, Box, Equation, Features, Periodic, Points, Problem, Wrapped, curl, div, grad
+from pinnml import (
+    KAN,
+    MLP,
+    Box,
+    Equation,
+    Features,
+    MultichannelMLP,
+    Periodic,
+    Points,
+    Problem,
+    Wrapped,
+    curl,
+    div,
+    grad,
+)
 from pinnml.networks import NetworkSettings
 from pinnml.system import System
 from problems import advection, burgers, heat, maxwell, poisson
@@ -91,6 +105,10 @@ NETWORKS: dict[str, Callable[[Problem], NetworkSettings]] = {
     "residual gaussian mlp": lambda problem: MLP(6, 3, "gaussian", init="box", residual=True),
     "stretched inputs": lambda problem: MLP(6, 2, "tanh", inputs=stretched(problem)),
     "kan": lambda problem: KAN(3, 2, order=5, intervals=3),
+    "kan with free knots": lambda problem: KAN(2, 2, order=5, intervals=3, first="linear", bias=True, knots="input"),
+    "kan with knots on edges": lambda problem: KAN(2, 2, order=5, intervals=3, knots="edge", bias=True),
+    "kan in range": lambda problem: KAN(3, 1, order=5, intervals=3, first="linear", normalise="range"),
+    "power-relu kan": lambda problem: MultichannelMLP(2, 1, order=4, intervals=3, first="linear", normalise="sigmoid"),
     "wrapped": lambda problem: Wrapped(
         nn.Sequential(nn.Linear(inputs_of(problem), 8), nn.Tanh(), nn.Linear(8, problem.columns + 2))
     ),

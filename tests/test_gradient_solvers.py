@@ -83,8 +83,9 @@ def test_lbfgs_is_that_of_pytorch_step_for_step(name, inner, memory):
     problem = PROBLEMS[name]()
     s = system(problem, NETWORKS["sine mlp"](problem), points=12)
     thetas, losses, _ = run(LBFGS(inner=inner, memory=memory), s, 4)
-    settings = {"tolerance_grad": 0.0, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}
-    expected = by_hand(s, lambda p: torch.optim.LBFGS([p], max_iter=inner, history_size=memory, **settings), 4)
+    settings: dict = {"tolerance_grad": 0.0, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}
+    settings |= {"max_iter": inner, "max_eval": 25 * inner, "history_size": memory}
+    expected = by_hand(s, lambda p: torch.optim.LBFGS([p], **settings), 4)
     for found, theta, loss in zip(thetas, expected, losses, strict=True):
         assert torch.equal(found, theta)
         assert loss == float(s.loss(theta).detach())

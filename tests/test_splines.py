@@ -11,17 +11,15 @@ from scipy.interpolate import BSpline
 from torch import Tensor
 
 from pinnml.errors import SettingsError
-from pinnml.networks.splines import (
-    Knots,
+from pinnml.networks.knots import Knots
+from pinnml.networks.nesting import (
     change_of_basis,
-    dense,
-    local_series,
-    pieces,
     refinement,
     relu_basis,
     uniform_change_of_basis,
     uniform_refinement,
 )
+from pinnml.networks.splines import dense, local_series, pieces, windows
 
 ORDERS = range(1, 6)
 
@@ -108,7 +106,7 @@ def test_values_can_be_differentiated_in_the_knots():
     t = some_knots("uneven", 4).t
     x = torch.linspace(float(t[4]) + 0.01, float(t[-5]) - 0.02, 5, dtype=torch.float64)  # away from knots
     assert torch.autograd.gradcheck(lambda t: local_series(Knots(t, 4), x, 2)[1], t.clone().requires_grad_())
-    assert torch.autograd.gradcheck(lambda t: pieces(Knots(t, 4)), t.clone().requires_grad_())
+    assert torch.autograd.gradcheck(lambda t: pieces(windows(t, 4)), t.clone().requires_grad_())
 
 
 # The power-ReLU basis
@@ -162,7 +160,7 @@ def test_refinement_changes_neither_values_nor_derivatives_even_beyond_the_ends(
     before = [functions(coarse, x, m) @ weights for m in range(min(order, 3))]
     knots = coarse
     for _ in range(3):
-        fine = knots.refined()
+        fine = knots.split()
         assert fine.intervals == 2 * knots.intervals
         weights, knots = weights @ refinement(knots, fine), fine
         for m, known in enumerate(before):
@@ -174,7 +172,7 @@ def test_refinement_changes_neither_values_nor_derivatives_even_beyond_the_ends(
 @pytest.mark.parametrize("order", ORDERS)
 def test_halving_is_the_two_scale_relation_and_a_transposed_convolution(order):
     coarse = Knots.uniform(-1.0, 1.0, 6, order)
-    p = refinement(coarse, coarse.refined())
+    p = refinement(coarse, coarse.split())
     np.testing.assert_allclose(p, uniform_refinement(coarse.size, order), atol=1e-15)
     np.testing.assert_allclose(p.sum(dim=0), 1.0, atol=1e-15)
     kernel = torch.tensor([2.0 ** (1 - order) * comb(order, s) for s in range(order + 1)], dtype=torch.float64)
@@ -185,7 +183,7 @@ def test_halving_is_the_two_scale_relation_and_a_transposed_convolution(order):
 
 def test_two_refinements_are_one_of_four():
     coarse = some_knots("uneven", 4)
-    middle, fine = coarse.refined(), coarse.refined().refined()
+    middle, fine = coarse.split(), coarse.split().split()
     np.testing.assert_allclose(
         refinement(coarse, middle) @ refinement(middle, fine), refinement(coarse, fine), atol=1e-14
     )
@@ -202,7 +200,7 @@ def test_a_knot_where_it_is_needed_is_a_refinement_too():
 
 def test_the_factor_as_printed_gives_half_the_function():
     coarse = Knots.uniform(0.0, 1.0, 5, 4)
-    fine, x = coarse.refined(), inside(coarse)
+    fine, x = coarse.split(), inside(coarse)
     wrong = uniform_refinement(coarse.size, 4) / 2
     ratio = (functions(fine, x) @ wrong.mT)[functions(coarse, x) > 1e-3] / functions(coarse, x)[
         functions(coarse, x) > 1e-3
@@ -212,7 +210,7 @@ def test_the_factor_as_printed_gives_half_the_function():
 
 def test_gradients_go_back_by_the_transposed_matrix():
     coarse = some_knots("uneven", 4)
-    fine, x = coarse.refined(), inside(coarse)
+    fine, x = coarse.split(), inside(coarse)
     p = refinement(coarse, fine)
     weights = torch.randn(coarse.size, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 

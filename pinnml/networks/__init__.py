@@ -1,12 +1,12 @@
 """Networks: settings that users choose, and the modules that they build."""
 
-from pinnml.networks.base import Basis, Inputs, Network, Trace
-from pinnml.networks.kan import KAN
+from pinnml.networks.base import Basis, Inputs, Marking, Network, Trace
 from pinnml.networks.perceptron import Perceptron
 from pinnml.networks.settings import MLP, Features, NetworkSettings, Wrapped
+from pinnml.networks.spline_settings import KAN, MultichannelMLP
 
 #: What the command line and checkpoints call the settings.
-NETWORKS: dict[str, type] = {"mlp": MLP, "features": Features, "kan": KAN}
+NETWORKS: dict[str, type] = {"mlp": MLP, "features": Features, "kan": KAN, "relu-kan": MultichannelMLP}
 
 __all__ = [
     "KAN",
@@ -15,6 +15,8 @@ __all__ = [
     "Basis",
     "Features",
     "Inputs",
+    "Marking",
+    "MultichannelMLP",
     "Network",
     "NetworkSettings",
     "Perceptron",

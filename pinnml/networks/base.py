@@ -16,8 +16,17 @@ from pinnml.domains import Domain
 from pinnml.errors import SettingsError
 
 Coordinates = Callable[..., Any]
-#: Hidden parameters by name and a head, on one level, to those of the next finer one; linear.
+#: Directions, or moments, of the hidden parameters by name and of the head to those of the next finer level; linear.
 Prolong = Callable[[Mapping[str, Tensor], Tensor], tuple[dict[str, Tensor], Tensor]]
+
+
+@dataclass(frozen=True)
+class Marking:
+    """Where to refine: squared residuals (n,) at inputs (K, n, e), and the share of their sum to be covered."""
+
+    inputs: Jet
+    squares: Tensor
+    share: float
 
 
 @dataclass
@@ -29,14 +38,19 @@ class Trace:
     gives its own gradient, sample by sample.
     """
 
-    linear: list[tuple[str, str | None, Tensor, Tensor]] = field(default_factory=list)
+    linear: list[tuple[str, Tensor, Tensor]] = field(default_factory=list)
+    shifted: list[tuple[str, Tensor]] = field(default_factory=list)
     expanded: list[tuple[str, Tensor]] = field(default_factory=list)
 
-    def layer(self, weight: str, bias: str | None, features: Tensor, output: Tensor) -> None:
-        """Remember z = features @ weight, a bias added to its value: features (K, n, i), output (K, n, o)."""
+    def layer(self, weight: str, features: Tensor, output: Tensor) -> None:
+        """Remember z = features @ weight: features (K, n, i), output (K, n, o)."""
         if not output.requires_grad:
             output.requires_grad_()
-        self.linear.append((weight, bias, features, output))
+        self.linear.append((weight, features, output))
+
+    def shift(self, bias: str, output: Tensor) -> None:
+        """Remember that a bias (o,) is added to the value of an output (K, n, o)."""
+        self.shifted.append((bias, output))
 
     def per_sample(self, name: str, parameter: Tensor, n: int) -> Tensor:
         """The parameter repeated for each of n samples, (n, ...), and remembered."""
@@ -77,8 +91,25 @@ class Basis(nn.Module, ABC):
     def forward(self, x: Jet, trace: Trace | None = None) -> Jet:
         """Inputs (K, n, e) to basis functions (K, n, k), noting in `trace` where parameters enter."""
 
-    def refined(self) -> tuple[Basis, Prolong]:
-        """The same functions on the next finer level, and what carries parameters by name and a head over."""
+    @property
+    def numbers(self) -> int:
+        """How many numbers a pass without trace holds for each sample and derivative, about."""
+        return self.size
+
+    @property
+    def resolution(self) -> float:
+        """How many pieces the functions have along an argument: what levels multiply."""
+        return 1.0
+
+    def outputs(self, x: Jet, coef: Tensor) -> Jet:
+        """basis(x) @ coef, (K, n, m), for a head coef (k, m)."""
+        return self(x).map(lambda c: c @ coef)
+
+    def refined(self, coef: Tensor, marking: Marking | None = None) -> tuple[Basis, Tensor, Prolong]:
+        """The next finer level of the same functions: its basis, its head, and what carries moments over.
+
+        Without a marking it is finer everywhere.
+        """
         raise SettingsError(
             "this network has no levels to refine",
             expected="a KAN",
@@ -147,16 +178,15 @@ class Network(nn.Module):
 
     def forward(self, x: Jet) -> Jet:
         """The outputs (K, n, m) for inputs (K, n, e)."""
-        return self.basis(x).map(lambda c: c @ self.coef)
+        return self.basis.outputs(x, self.coef)
 
-    def refined(self) -> tuple[Network, Prolong]:
-        """The same function on the next finer level, and what carries parameters, or their moments, over.
+    def refined(self, marking: Marking | None = None) -> tuple[Network, Prolong]:
+        """The same function on the next finer level, and what carries moments of its parameters over.
 
         Raises SettingsError for a basis that has no levels.
         """
-        basis, prolong = self.basis.refined()
-        hidden = {name: p.detach() for name, p in self.basis.named_parameters()}
-        return Network(self.inputs, basis, prolong(hidden, self.coef.detach())[1]), prolong
+        basis, coef, prolong = self.basis.refined(self.coef.detach(), marking)
+        return Network(self.inputs, basis, coef), prolong
 
 
 def _evaluated(function: Coordinates | None, coordinates: Mapping[str, Jet]) -> list[Jet]:

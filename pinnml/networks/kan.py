@@ -1,185 +1,182 @@
-"""Kolmogorov-Arnold networks: splines on the edges, sums at the nodes, and refinement that changes nothing."""
+"""Kolmogorov-Arnold networks: functions on the edges, sums at the nodes, and refinement that changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pinnml.calculus import Jet, total_order
-from pinnml.calculus.functions import RULES
-from pinnml.checks import choice, settle, whole_number
-from pinnml.domains import Domain
-from pinnml.networks.base import Basis, Coordinates, Inputs, Network, Prolong, Trace
-from pinnml.networks.splines import Knots, dense, local_series, refinement
+from pinnml.calculus import Jet, functions, total_order
+from pinnml.networks.base import Basis, Marking, Prolong, Trace
+from pinnml.networks.edges import Edges, Entry
 
-FIRST = ("spline", "linear")
-NORMALISE = ("none", "tanh")
-#: Where the splines of inputs and of hidden values have their knots.
-INPUT_RANGE, HIDDEN_RANGE = (0.0, 1.0), (-1.0, 1.0)
+#: What a hidden value is multiplied by before tanh brings it between the knots; 2 sigma(z) - 1 = tanh(z / 2).
+NORMALISERS: dict[str, float | None] = {"none": None, "tanh": 1.0, "sigmoid": 0.5, "range": 1.0}
 
 
 class SplineLayers(Basis):
-    """x_q <- sum_p sum_i W[(p, i), q] b_i(x_p), layer by layer; the functions are the splines of the last values.
+    """x_q <- sum_p sum_i W[(p, i), q] f_i(x_p) + b_q, layer by layer; the functions are those of the last values.
 
-    Inputs (K, n, e), functions (K, n, width * N). Beyond the knots a spline goes on as a polynomial, so that
-    nothing goes dead there and refinement is exact everywhere; `normalise` keeps hidden values between them.
+    Inputs (K, n, e), functions (K, n, width * N). weights: one for each layer but the head, (p N, q), or (e, q) for a
+    linear first layer, which acts on 2 x - 1 and has no edges of its own; edges: the others', and the head's. Beyond the knots a spline
+    goes on as a polynomial, so that nothing goes dead there and refinement is exact everywhere; `normalise` keeps
+    hidden values between them.
     """
 
-    def __init__(self, weights: list[Tensor], knots: list[Knots], *, linear_first: bool, normalise: str):
+    def __init__(self, weights: list[Tensor], edges: list[Edges], biases: list[Tensor], *, normalise: str):
         super().__init__()
         self.weights = nn.ParameterList([nn.Parameter(weight) for weight in weights])
-        for i, each in enumerate(knots):
-            self.register_buffer(f"knots{i}", each.t)
-        self.order, self.linear_first, self.normalise = knots[0].order, linear_first, normalise
-        self.highest_order = self.order - 1
+        self.biases = nn.ParameterList([nn.Parameter(bias) for bias in biases])
+        self.edges = nn.ModuleList(edges)
+        self.linear_first, self.normalise = len(edges) == len(weights), normalise
+        self.highest_order = edges[0].order - 1
 
     @property
     def size(self) -> int:
-        """The width of the last hidden layer times the number of splines."""
-        return self.weights[-1].shape[1] * self.knots(len(self.weights)).size
+        """The width of the last hidden layer times the number of functions."""
+        return self._last.inputs * self._last.size
+
+    @property
+    def numbers(self) -> int:
+        """The functions that are not zero, of the layer that has most."""
+        return max(edges.inputs * edges.order for edges in self._edges)
+
+    @property
+    def resolution(self) -> float:
+        """The mean number of intervals."""
+        return sum(edges.intervals for edges in self._edges) / len(self.edges)
 
     @property
     def settled(self) -> Mapping[str, Any]:
-        """The intervals of the level that was reached."""
-        return {"intervals": self.knots(len(self.weights)).intervals}
+        """The intervals of the level that was reached; one number where all layers have the same."""
+        found = [edges.intervals for edges in self._edges]
+        return {"intervals": found[0] if len(set(found)) == 1 else found}
 
     def remedy(self, order: int) -> str:
         """A spline of order r has derivatives up to r - 1."""
         return f"choose order={order + 1} at least; {order + 2} makes them continuous"
 
-    def knots(self, layer: int) -> Knots:
-        """The knots of the splines of a layer's arguments, counted from 0; a linear first layer has none."""
-        return Knots(self.get_buffer(f"knots{layer - self.linear_first}"), self.order)
-
     def forward(self, x: Jet, trace: Trace | None = None) -> Jet:
-        """The splines of the last hidden values."""
+        """The functions of the last hidden values."""
         for layer in range(len(self.weights)):
             x = self._next(x, layer, trace)
-        return self._splines(x, len(self.weights))
+        return self._last.features(x, trace, self._entry(len(self.weights)).edges)
+
+    def outputs(self, x: Jet, coef: Tensor) -> Jet:
+        """The network's outputs, the functions that are zero left out."""
+        for layer in range(len(self.weights)):
+            x = self._next(x, layer, None)
+        return Jet(x.indices, self._last.product(x, coef, None, self._entry(len(self.weights))))
 
     def remarks(self, x: Jet) -> Mapping[str, float]:
-        """The share of spline arguments, at inputs (K, n, e), that lie beyond the knots."""
-        x, shares = x.restricted(total_order(x.axes, 0)), []
-        for layer in range(len(self.weights) + 1):
-            if layer >= self.linear_first:
-                inner = self.knots(layer).inner
-                shares.append(((x.value < inner[0]) | (x.value > inner[-1])).double().mean())
-            if layer < len(self.weights):
-                x = self._next(x, layer, None)
+        """The share of arguments of edge functions, at inputs (K, n, e), that lie beyond the knots."""
+        shares = [edges.outside(values).double().mean() for edges, values in self._arguments(x)]
         return {"share beyond the knots": float(torch.stack(shares).mean())}
 
-    def refined(self) -> tuple[SplineLayers, Prolong]:
-        """The same functions on knots twice as dense, and what carries the weights over."""
-        layers = range(len(self.weights) + 1)
-        fine = [self.knots(layer).refined() for layer in layers if layer >= self.linear_first]
-        matrices = [None if layer < self.linear_first else self._matrix(layer) for layer in layers]
+    def refined(self, coef: Tensor, marking: Marking | None = None) -> tuple[SplineLayers, Tensor, Prolong]:
+        """The same functions with all intervals halved, or those where squared residuals gather."""
+        marks = [None] * len(self.edges) if marking is None else self._marked(marking)
+        pairs = [edges.split(marked) for edges, marked in zip(self._edges, marks, strict=True)]
+        matrices = [None] * self.linear_first + [matrix for _, matrix in pairs]
+        repeats = {
+            f"edges.{i}.logits": _repeats(edges, marked)
+            for i, (edges, marked) in enumerate(zip(self._edges, marks, strict=True))
+        }
 
-        def prolong(hidden: Mapping[str, Tensor], coef: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-            names = [f"weights.{layer}" for layer in layers[:-1]]
-            carried = {name: _carried(hidden[name], p) for name, p in zip(names, matrices, strict=False)}
-            return carried, _carried(coef, matrices[-1])
+        def prolong(hidden: Mapping[str, Tensor], head: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+            carried = dict(hidden)
+            for layer, matrix in enumerate(matrices[:-1]):
+                carried[f"weights.{layer}"] = _carried(hidden[f"weights.{layer}"], matrix)
+            for name in repeats.keys() & hidden.keys():
+                rows = zip(hidden[name], repeats[name], strict=True)
+                carried[name] = torch.stack([row.repeat_interleave(number) for row, number in rows])
+            return carried, _carried(head, matrices[-1])
 
-        hidden = {name: weight.detach() for name, weight in self.named_parameters()}
-        weights = [_carried(hidden[f"weights.{layer}"], matrices[layer]) for layer in layers[:-1]]
-        basis = SplineLayers(weights, fine, linear_first=self.linear_first, normalise=self.normalise)
-        return basis, prolong
+        hidden = {name: parameter.detach() for name, parameter in self.named_parameters()}
+        carried, head = prolong(hidden, coef)
+        weights = [carried[f"weights.{layer}"] for layer in range(len(self.weights))]
+        if self.linear_first and self.normalise == "range":  # their length means nothing, and has drifted
+            weights[0] = weights[0] / torch.linalg.vector_norm(weights[0], dim=0)
+        biases = [bias.detach() for bias in self.biases]
+        return SplineLayers(weights, [fine for fine, _ in pairs], biases, normalise=self.normalise), head, prolong
 
-    def _matrix(self, layer: int) -> Tensor:
-        knots = self.knots(layer)
-        return refinement(knots, knots.refined())
+    @property
+    def _edges(self) -> list[Edges]:
+        return list(self.edges)  # pyright: ignore[reportReturnType]
+
+    @property
+    def _last(self) -> Edges:
+        return self._edges[-1]
+
+    def _entry(self, layer: int) -> Entry:
+        return Entry(f"weights.{layer}", f"edges.{layer - self.linear_first}.logits")
 
     def _next(self, x: Jet, layer: int, trace: Trace | None) -> Jet:
-        weight = self.weights[layer]
-        features = x if layer < self.linear_first else self._splines(x, layer)
-        z = features.coefficients @ weight
-        if trace is not None:
-            trace.layer(f"weights.{layer}", None, features.coefficients, z)
-        z = Jet(x.indices, z)
-        return z.compose(RULES["tanh"]) if self.normalise == "tanh" else z
+        weight, entry, scale = self.weights[layer], self._entry(layer), NORMALISERS[self.normalise]
+        if layer < self.linear_first:
+            z = _linear(x, weight, trace, entry, in_range=self.normalise == "range")
+            scale = None if self.normalise == "range" else scale
+        else:
+            z = self._edges[layer - self.linear_first].product(x, weight, trace, entry)
+        if len(self.biases):
+            if trace is not None:
+                trace.shift(f"biases.{layer}", z)
+            z = torch.cat([z[:1] + self.biases[layer], z[1:]])
+        return Jet(x.indices, z) if scale is None else Jet(x.indices, scale * z).compose(functions.tanh)
 
-    def _splines(self, x: Jet, layer: int) -> Jet:
-        """The splines of every value, (K, n, p) to (K, n, p * N)."""
-        knots = self.knots(layer)
-        first, series = local_series(knots, x.value, x.indices.order)
-        local = Jet(x.indices, x.coefficients.unsqueeze(-1)).compose(lambda *_: list(series))
-        return local.map(lambda c: dense(first, c, knots.size).flatten(start_dim=-2))
+    def _arguments(self, x: Jet) -> list[tuple[Edges, Tensor]]:
+        """The edge functions of every layer, with the values (n, p) that they meet."""
+        x, found = x.restricted(total_order(x.axes, 0)), []
+        for layer in range(len(self.weights) + 1):
+            if layer >= self.linear_first:
+                found.append((self._edges[layer - self.linear_first], x.value))
+            if layer < len(self.weights):
+                x = self._next(x, layer, None)
+        return found
+
+    def _marked(self, marking: Marking) -> list[Tensor]:
+        """For every layer the intervals to be halved, (sets, n)."""
+        with torch.no_grad():
+            arguments = self._arguments(marking.inputs)
+        return [_heaviest(edges, values, marking) for edges, values in arguments]
 
 
-@dataclass(frozen=True)
-class KAN:
-    """Settings of a Kolmogorov-Arnold network.
+def _linear(x: Jet, weight: Tensor, trace: Trace | None, entry: Entry, *, in_range: bool) -> Tensor:
+    """W (2 x - 1), or with columns of W brought to length 1 / sqrt(e), so that the unit box stays within -1 and 1."""
+    centred = torch.cat([2 * x.coefficients[:1] - 1, 2 * x.coefficients[1:]])
+    if in_range:
+        weights = weight[None] if trace is None else trace.per_sample(entry.weight, weight, x.shape[0])
+        weights = weights / (weights.shape[1] ** 0.5 * torch.linalg.vector_norm(weights, dim=1, keepdim=True))
+        return torch.einsum("kni,nio->kno", centred, weights.expand(x.shape[0], -1, -1))
+    z = centred @ weight
+    if trace is not None:
+        trace.layer(entry.weight, centred, z)
+    return z
 
-    width: nodes of each hidden layer; depth: hidden layers; order: of the splines, degree order - 1; intervals:
-    between the ends of the knots; first: "spline" on every edge of the first layer, or "linear"; normalise: "tanh"
-    keeps hidden values between the knots, "none" lets splines go on as polynomials; inputs: as for MLP.
-    """
 
-    width: int = 5
-    depth: int = 1
-    order: int = 4
-    intervals: int = 4
-    first: str = "spline"
-    normalise: str = "none"
-    inputs: Coordinates | None = None
+def _heaviest(edges: Edges, values: Tensor, marking: Marking) -> Tensor:
+    """The fewest intervals in which lies the share asked for; as many of every set as of that which has most."""
+    places = edges.places(values)
+    sums = marking.squares.new_zeros(len(edges.inner) * edges.intervals)
+    sums.index_add_(0, places.flatten(), marking.squares[:, None].expand(places.shape).flatten())
+    sums = sums.view(len(edges.inner), edges.intervals)
+    ordered = sums.sort(dim=1, descending=True)
+    covered = ordered.values.cumsum(dim=1) < marking.share * sums.sum(dim=1, keepdim=True)
+    count = min(int(covered.sum(dim=1).max()) + 1, edges.intervals)
+    return torch.zeros_like(sums, dtype=torch.bool).scatter(1, ordered.indices[:, :count], True)
 
-    def __post_init__(self) -> None:
-        settle(self, whole_number, "width", "depth", "order", "intervals")
-        for name, valid in (("first", FIRST), ("normalise", NORMALISE)):
-            choice(f"choice of {name}", getattr(self, name), valid)
 
-    def build(
-        self,
-        domain: Domain,
-        columns: int,
-        generator: torch.Generator,
-        dtype: torch.dtype,
-        device: torch.device,
-    ) -> Network:
-        """A fresh network with `columns` real outputs."""
-        inputs, linear = Inputs(domain, self.inputs), self.first == "linear"
-        on_inputs = Knots.uniform(*INPUT_RANGE, self.intervals, self.order)
-        on_hidden = Knots.uniform(*HIDDEN_RANGE, self.intervals, self.order)
-        knots = [on_hidden] * self.depth if linear else [on_inputs] + [on_hidden] * self.depth
-        weights = [_linear(inputs.size, self.width, generator)] if linear else []
-        for layer in range(len(weights), self.depth):
-            before = self.width if layer else inputs.size
-            weights.append(_edges(knots[layer - linear], before, self.width, generator))
-        basis = SplineLayers(weights, knots, linear_first=linear, normalise=self.normalise)
-        coef = _edges(on_hidden, self.width, columns, generator)
-        return Network(inputs, basis, coef).to(device, dtype)
-
-    def halved(self) -> KAN:
-        """The same with half the nodes, to compare with."""
-        return replace(self, width=max(self.width // 2, 1))
+def _repeats(edges: Edges, marked: Tensor | None) -> Tensor:
+    """How many spans come of each, (sets, n)."""
+    every = torch.ones_like(edges.inner[:, 1:], dtype=torch.bool) if marked is None else marked
+    return 1 + every.long()
 
 
 def _carried(weight: Tensor, matrix: Tensor | None) -> Tensor:
-    """Weights (p * N, q) on the finer knots, (p * N_fine, q)."""
+    """Weights (p N, q) on the finer knots, (p N', q), by P (p or 1, q or 1, N, N')."""
     if matrix is None:
         return weight
-    edges = weight.unflatten(0, (-1, matrix.shape[0]))
-    return torch.einsum("pcq,cf->pfq", edges, matrix).flatten(end_dim=1)
-
-
-def _linear(inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
-    """Rows that carry the unit box into the range of hidden values."""
-    weight = 2 * torch.rand((inputs, outputs), generator=generator, dtype=torch.float64) - 1
-    return weight / weight.abs().sum(dim=0)
-
-
-def _edges(knots: Knots, inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
-    """Random lines on the edges, bent a little, that together stay within the range of hidden values mostly."""
-    spots = torch.stack([knots.t[i + 1 : i + knots.order].mean() for i in range(knots.size)])
-    low, high = knots.inner[0], knots.inner[-1]
-    line = (2 * spots - low - high) / (high - low)  # the weights of the function that rises from -1 to 1
-    slope = 2 * torch.rand((inputs, 1, outputs), generator=generator, dtype=torch.float64) - 1
-    bent = torch.randn((inputs, knots.size, outputs), generator=generator, dtype=torch.float64)
-    return ((slope * line[:, None] + BEND * bent) / inputs**0.5).flatten(end_dim=1)
-
-
-#: The size of the random part of an edge beside its line.
-BEND = 0.3
+    edges = weight.unflatten(0, (-1, matrix.shape[2]))
+    return torch.einsum("pcq,pqcf->pfq", edges, matrix.to(weight)).flatten(end_dim=1)

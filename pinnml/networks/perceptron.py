@@ -66,5 +66,6 @@ def _affine(a: Jet, weight: Tensor, bias: Tensor, trace: Trace | None, layer: in
     z = a.coefficients @ weight
     z[0] += bias
     if trace is not None:
-        trace.layer(f"weights.{layer}", f"biases.{layer}", a.coefficients, z)
+        trace.layer(f"weights.{layer}", a.coefficients, z)
+        trace.shift(f"biases.{layer}", z)
     return Jet(a.indices, z)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -68,9 +68,21 @@ class Solver(ABC):
         settle(self, whole_number, "steps")
         settle(self, or_none(positive), "seconds")
 
+    @property
+    def growth(self) -> int:
+        """What a solve may multiply the size of a network by."""
+        return 1
+
     @abstractmethod
     def init(self, system: System, theta: Tensor) -> Any:
         """The state before the first step."""
+
+    def carried(self, state: Any, system: System, theta: Tensor, prolong: Callable[[Tensor], Tensor]) -> Any:
+        """The state on a finer level with system and theta; `prolong` carries moments of theta over.
+
+        Anew, unless a solver knows better.
+        """
+        return self.init(system, theta)
 
     @abstractmethod
     def step(self, system: System, theta: Tensor, state: Any) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,12 @@ from torch import Tensor
 from pinnml.checks import positive, settle, whole_number
 from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
 from pinnml.system import System
+
+
+#: Steps of conjugate gradients at most: P^T P of splines is well conditioned.
+LIFT_STEPS = 100
+#: Evaluations that the line search of one iteration may take.
+SEARCHES = 25
 
 
 @dataclass(frozen=True)
@@ -27,19 +34,20 @@ class State:
 class Adam(Solver):
     """Adam (arXiv:1412.6980) on the whole of theta, full batch.
 
-    rate: the learning rate; decay: its factor after every 1000 steps; patience: steps within which the loss must
-    fall by a tenth.
+    rate: the learning rate; decay: its factor after every 1000 steps; ramp: steps over which the rate rises to its
+    full height, at the start and at every new level; patience: steps within which the loss must fall by a tenth.
     """
 
     steps: int = 10_000
     rate: float = 1e-3
     decay: float = 1.0
+    ramp: int = 1
     patience: int = 2000
 
     def __post_init__(self) -> None:
         super().__post_init__()
         settle(self, positive, "rate", "decay")
-        settle(self, whole_number, "patience")
+        settle(self, whole_number, "ramp", "patience")
 
     def init(self, system: System, theta: Tensor) -> State:
         """A fresh optimiser with the gradient at theta."""
@@ -48,10 +56,21 @@ class Adam(Solver):
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """One update."""
         for group in state.optimiser.param_groups:
-            group["lr"] = self.rate * self.decay ** (state.step / 1000)
+            group["lr"] = self.rate * self.decay ** (state.step / 1000) * min((state.step + 1) / self.ramp, 1.0)
         state.optimiser.step()
         loss, state.parameter.grad = system.loss_and_gradient(state.parameter)
         return _after(system, state, float(loss), self.patience)
+
+    def carried(self, state: State, system: System, theta: Tensor, prolong: Callable[[Tensor], Tensor]) -> State:
+        """Both moments on the finer level: of splines half as wide they are as large, up to a common factor."""
+        fresh = self.init(system, theta)
+        old = state.optimiser.state[state.parameter]
+        fresh.optimiser.state[fresh.parameter] = {
+            "step": old["step"].clone(),
+            "exp_avg": prolong(old["exp_avg"]),
+            "exp_avg_sq": prolong(old["exp_avg_sq"].sqrt()).square(),
+        }
+        return fresh
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +94,10 @@ class LBFGS(Solver):
 
         def make(parameter: Tensor) -> torch.optim.Optimizer:
             settings = {"tolerance_grad": 0.0, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}
-            return torch.optim.LBFGS([parameter], max_iter=self.inner, history_size=self.memory, **settings)
+            most = SEARCHES * self.inner  # PyTorch's own limit would cut line searches short
+            return torch.optim.LBFGS(
+                [parameter], max_iter=self.inner, max_eval=most, history_size=self.memory, **settings
+            )
 
         return _start(system, theta, make)
 
@@ -86,8 +108,59 @@ class LBFGS(Solver):
             loss, state.parameter.grad = system.loss_and_gradient(state.parameter)
             return float(loss)
 
+        before = state.parameter.detach().clone()
         state.optimiser.step(closure)
-        return _after(system, state, closure(), self.patience)
+        loss = closure()
+        if loss == state.losses[-1] or not math.isfinite(loss):
+            # along a stale direction there may be nothing, or an overflow: forget it, and take the steepest
+            state.optimiser.state.clear()
+            state.parameter.data.copy_(before)
+            closure()
+            state.optimiser.step(closure)
+            loss = closure()
+        return _after(system, state, loss, self.patience)
+
+    def carried(self, state: State, system: System, theta: Tensor, prolong: Callable[[Tensor], Tensor]) -> State:
+        """The pairs of steps and gradient differences on the finer level: what is known of the curvature stays known.
+
+        Steps are prolonged; differences d become those that the coarse level saw as d and that are shortest.
+        """
+        fresh, old = self.init(system, theta), state.optimiser.state[state.parameter]
+        if not old.get("old_dirs"):
+            return fresh
+        steps = [prolong(step) for step in old["old_stps"]]
+        differences = [lifted(difference, prolong) for difference in old["old_dirs"]]
+        last, change = steps[-1], differences[-1]
+        assert fresh.parameter.grad is not None
+        fresh.optimiser.state[fresh.parameter] = {
+            **old,
+            "d": torch.zeros_like(last),
+            "t": 1.0,
+            "old_stps": steps,
+            "old_dirs": differences,
+            "ro": [1 / (a @ b) for a, b in zip(steps, differences, strict=True)],
+            "H_diag": (last @ change) / (change @ change),
+            "prev_flat_grad": fresh.parameter.grad.clone(),
+            "prev_loss": fresh.losses[-1],
+        }
+        return fresh
+
+
+def lifted(gradient: Tensor, prolong: Callable[[Tensor], Tensor]) -> Tensor:
+    """The shortest g' (P',) with P^T g' = g (P,) for theta' = P theta: P (P^T P)^-1 g, by conjugate gradients."""
+    transposed = torch.func.vjp(prolong, torch.zeros_like(gradient))[1]
+    solution, residual = torch.zeros_like(gradient), gradient.clone()
+    direction, square = residual.clone(), residual @ residual
+    smallest = torch.finfo(gradient.dtype).eps ** 2 * square
+    for _ in range(LIFT_STEPS):
+        if square <= smallest:
+            break
+        image = transposed(prolong(direction))[0]
+        length = square / (direction @ image)
+        solution, residual = solution + length * direction, residual - length * image
+        square, before = residual @ residual, square
+        direction = residual + square / before * direction
+    return prolong(solution)
 
 
 def _start(system: System, theta: Tensor, make: Callable[[Tensor], torch.optim.Optimizer]) -> State:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -92,6 +93,10 @@ class LevenbergMarquardt(Solver):
     def init(self, system: System, theta: Tensor) -> State:
         """A radius of one, which the first step corrects."""
         return State()
+
+    def carried(self, state: State, system: System, theta: Tensor, prolong: Callable[[Tensor], Tensor]) -> State:
+        """The radius stays."""
+        return State(state.radius)
 
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """One factorisation, and the best step that it offers."""

@@ -1,0 +1,189 @@
+"""What users choose of spline networks: frozen settings, and how weights are drawn."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from pinnml.checks import choice, flag, settle, whole_number
+from pinnml.domains import Domain
+from pinnml.errors import SettingsError
+from pinnml.networks.base import Coordinates, Inputs, Network
+from pinnml.networks.edges import BSplines, Edges, PowerReLUs
+from pinnml.networks.kan import NORMALISERS, SplineLayers
+from pinnml.networks.knots import Knots
+from pinnml.networks.nesting import change_of_basis, relu_basis
+
+FIRST = ("spline", "linear")
+KNOTS = ("fixed", "layer", "input", "edge")
+#: Where the splines of inputs and of hidden values have their knots.
+INPUT_RANGE, HIDDEN_RANGE = (0.0, 1.0), (-1.0, 1.0)
+#: The size of the random part of an edge beside its line.
+BEND = 0.3
+#: The largest part of a B-spline that may be lost to rounding in the power-ReLU basis.
+LARGEST_LOSS = 1e-3
+
+
+@dataclass(frozen=True)
+class SplineNetwork(ABC):
+    """Settings that both bases of a spline network share. Must define: `_edges`, `_from_splines`, `_check_digits`."""
+
+    width: int = 5
+    depth: int = 1
+    order: int = 4
+    intervals: int | Sequence[int] = 4
+    first: str = "spline"
+    normalise: str = "none"
+    bias: bool = False
+    inputs: Coordinates | None = None
+
+    def __post_init__(self) -> None:
+        settle(self, whole_number, "width", "depth", "order")
+        settle(self, flag, "bias")
+        for name, valid in (("first", FIRST), ("normalise", NORMALISERS)):
+            choice(f"choice of {name}", getattr(self, name), valid)
+        layers = self.depth + (self.first == "spline")
+        each = list(self.intervals) if isinstance(self.intervals, (list, tuple)) else [self.intervals] * layers
+        for number in each:
+            whole_number("intervals", number)
+        if len(each) != layers:
+            cure = "write one number for all layers, or one for each layer of splines, the head's included"
+            raise SettingsError("intervals", expected=f"{layers} numbers", got=self.intervals, cure=cure)
+
+    def build(
+        self,
+        domain: Domain,
+        columns: int,
+        generator: torch.Generator,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Network:
+        """A fresh network with `columns` real outputs."""
+        inputs, linear = Inputs(domain, self.inputs), self.first == "linear"
+        knots = self._knots()
+        self._check_digits(knots, dtype)
+        sizes = list(pairwise([inputs.size] + [self.width] * self.depth + [columns]))
+        layers = list(zip(knots, sizes[linear:], strict=True))
+        weights = [_linear(*sizes[0], generator)] if linear else []
+        for each, (before, after) in layers:
+            weights.append(self._from_splines(_drawn(each, before, after, generator), each, after))
+        edges = [self._edges(each, before, after) for each, (before, after) in layers[:-1]]
+        edges.append(self._edges(knots[-1], self.width, None))
+        biases = [torch.zeros(self.width, dtype=torch.float64) for _ in range(self.depth * self.bias)]
+        basis = SplineLayers(weights[:-1], edges, biases, normalise=self.normalise)
+        return Network(inputs, basis, weights[-1]).to(device, dtype)
+
+    def halved(self) -> Self:
+        """The same with half the nodes, to compare with."""
+        return replace(self, width=max(self.width // 2, 1))
+
+    def _knots(self) -> list[Knots]:
+        """The knots of every layer that has edge functions."""
+        ranges = [INPUT_RANGE] * (self.first == "spline") + [HIDDEN_RANGE] * self.depth
+        each = self.intervals if isinstance(self.intervals, Sequence) else [self.intervals] * len(ranges)
+        return [Knots.uniform(*ends, n, self.order) for ends, n in zip(ranges, each, strict=True)]
+
+    @abstractmethod
+    def _check_digits(self, knots: list[Knots], dtype: torch.dtype) -> None:
+        """Refuse what a basis cannot represent in this precision."""
+
+    @abstractmethod
+    def _edges(self, knots: Knots, inputs: int, outputs: int | None) -> Edges:
+        """The functions of a layer; outputs: None for the head, whose functions are shared."""
+
+    @abstractmethod
+    def _from_splines(self, weight: Tensor, knots: Knots, outputs: int) -> Tensor:
+        """The weights (p N, q) of the same function in this basis, from those of B-splines."""
+
+
+@dataclass(frozen=True)
+class KAN(SplineNetwork):
+    """Settings of a Kolmogorov-Arnold network of B-splines.
+
+    width: nodes of each hidden layer; depth: hidden layers; order: of the splines, degree order - 1; intervals:
+    between the ends of the knots, one number or one for each layer of splines; first: "spline" on every edge of the
+    first layer, or "linear"; normalise: "tanh" or "sigmoid" (2 sigmoid - 1) keeps hidden values between the knots,
+    "none" lets splines go on as polynomials; bias: one for each hidden node; inputs: as for MLP. knots: "fixed", or
+    trained: one set for each "layer", "input" or "edge" (the head has one for each input at most); least_span: the
+    smallest span of trained knots, as a part of the mean one. Raises SettingsError for settings that cannot be.
+    """
+
+    knots: str = "fixed"
+    least_span: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choice("choice of knots", self.knots, KNOTS)
+        if not (isinstance(self.least_span, (int, float)) and 0 < self.least_span < 1):
+            raise SettingsError("least_span", expected="a number between 0 and 1", got=repr(self.least_span))
+
+    def _check_digits(self, knots: list[Knots], dtype: torch.dtype) -> None:
+        """Local pieces keep their digits in either precision."""
+
+    def _edges(self, knots: Knots, inputs: int, outputs: int | None) -> BSplines:
+        if self.knots == "fixed":
+            return BSplines(knots.t[None], self.order, inputs)
+        outputs = outputs if self.knots == "edge" else None
+        sets = 1 if self.knots == "layer" else inputs * (outputs or 1)
+        t, least = knots.t.expand(sets, -1), self.least_span / knots.intervals
+        return BSplines(t, self.order, inputs, outputs=outputs, least=least)
+
+    def _from_splines(self, weight: Tensor, knots: Knots, outputs: int) -> Tensor:
+        return weight
+
+
+@dataclass(frozen=True)
+class MultichannelMLP(SplineNetwork):
+    """Settings of the same network in the power-ReLU basis: a perceptron with N channels for each node.
+
+    Options as of KAN, and from the same seed the same function; the geometry that a gradient solver sees is another
+    (arXiv:2603.04827, section 3), worse conditioned. Raises SettingsError for settings that cannot be, and for single
+    precision where rounding would lose more than a thousandth of a spline.
+    """
+
+    def _edges(self, knots: Knots, inputs: int, outputs: int | None) -> PowerReLUs:
+        return PowerReLUs(knots.t, self.order, inputs)
+
+    def _from_splines(self, weight: Tensor, knots: Knots, outputs: int) -> Tensor:
+        """W = A^T u with functions scaled by h^(1-r), on every edge."""
+        a = knots.spacing ** (self.order - 1) * change_of_basis(knots)
+        return torch.einsum("piq,ij->pjq", weight.view(-1, knots.size, outputs), a).flatten(end_dim=1)
+
+    def _check_digits(self, knots: list[Knots], dtype: torch.dtype) -> None:
+        if dtype != torch.float32:
+            return
+        loss = max(torch.finfo(dtype).eps * cancellation(each) for each in knots)
+        if loss > LARGEST_LOSS:
+            raise SettingsError(
+                "the power-ReLU basis loses too many digits in single precision",
+                expected=f"at most {LARGEST_LOSS:g} of a spline lost to rounding",
+                got=f"{loss:.1g} with order {self.order} and {max(each.intervals for each in knots)} intervals",
+                cure="choose float64, a KAN (the same functions in a local basis), a lower order or fewer intervals",
+            )
+
+
+def cancellation(knots: Knots) -> float:
+    """The largest sum_j |A_ij| psi_j(x): how large the terms are of which a B-spline, of size one, is the sum."""
+    x = torch.linspace(float(knots.inner[0]), float(knots.inner[-1]), 201, dtype=knots.t.dtype)
+    return float((relu_basis(knots, x) @ change_of_basis(knots).abs().mT).max())
+
+
+def _linear(inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
+    """Rows that carry the unit box into the range of hidden values."""
+    weight = 2 * torch.rand((inputs, outputs), generator=generator, dtype=torch.float64) - 1
+    return weight / weight.abs().sum(dim=0)
+
+
+def _drawn(knots: Knots, inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
+    """Random lines on the edges, bent a little, that together stay within the range of hidden values mostly."""
+    low, high = knots.inner[0], knots.inner[-1]
+    line = (2 * knots.spots - low - high) / (high - low)  # the weights of the function that rises from -1 to 1
+    slope = 2 * torch.rand((inputs, 1, outputs), generator=generator, dtype=torch.float64) - 1
+    bent = torch.randn((inputs, knots.size, outputs), generator=generator, dtype=torch.float64)
+    return ((slope * line[:, None] + BEND * bent) / inputs**0.5).flatten(end_dim=1)

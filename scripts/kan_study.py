@@ -1,0 +1,271 @@
+"""Multilevel training beside training on one level, at equal work: arXiv:2603.04827 and beyond it.
+
+    python -m scripts.kan_study regression burgers --seeds 10 --jobs 2
+
+For each experiment and seed the same network is trained on its coarsest level alone, on its finest level alone, and
+through all levels, with B-splines and with the power-ReLU basis, beside a tanh network. One unit of work is a step on
+the coarsest level; a step costs as many units as there are times more intervals. Into the folder `--out` go
+<experiment>.csv, one line a run; <experiment>.json, all curves; and <experiment>.png: loss and error against work and
+seconds, median and quartiles. A run whose loss is not finite, or ten times the median, counts as failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from pinnml import KAN, LBFGS, MLP, Adam, Box, Equation, MultichannelMLP, Multilevel, Problem, solve
+from pinnml.networks.spline_settings import SplineNetwork
+from pinnml.solvers import Solver
+from problems import allen_cahn, burgers, interface, regression
+
+FAILED = 10.0
+COLOURS = {"coarse": "#0072B2", "fine": "#D55E00", "multilevel": "#009E73", "reset": "#CC79A7", "tanh": "#555555"}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A problem, the network at its coarsest level, and how many steps every level gets.
+
+    schedules: name -> steps of levels, a level with none being left out. scale turns the solver's loss into the
+    figure that is reported.
+    """
+
+    problem: Callable[[], Problem]
+    network: Mapping[str, Any]
+    schedules: Mapping[str, tuple[int, ...]]
+    solver: Solver
+    points: Any
+    rule: str = "grid"
+    bases: tuple[str, ...] = ("spline",)
+    baseline: MLP | None = None
+    baseline_steps: int = 0
+    scale: float = 2.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: of which experiment, in which basis, on which levels, from which seed."""
+
+    experiment: str
+    basis: str
+    schedule: str
+    seed: int
+
+
+def burgers_by_penalty() -> Problem:
+    """Burgers' equation with nu = 1e-2, its start and its ends as equations of weight one."""
+
+    def balance(u):
+        return u.d("t") + u * u.d("x") - 0.01 * u.d("xx")
+
+    def start(u, x):
+        return u + torch.sin(torch.pi * x)
+
+    def wall(u):
+        return u
+
+    return Problem(
+        domain=Box(x=(-1, 1), t=(0, 1)),
+        fields=("u",),
+        equations=(Equation(balance), Equation(start, on="initial"), Equation(wall, on=("x=-1", "x=1"))),
+        reference=lambda points: burgers.cole_hopf(points, 0.01),
+    )
+
+
+def _longer(schedules: Mapping[str, tuple[int, ...]], factor: int) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(factor * steps for steps in each) for name, each in schedules.items()}
+
+
+REGRESSION = Experiment(
+    regression.problem,
+    {"width": 5, "depth": 1, "order": 4, "intervals": 5, "first": "linear", "normalise": "range"},
+    {"coarse": (128, 0, 0, 0), "fine": (0, 0, 0, 16), "multilevel": (32, 16, 8, 4), "reset": (32, 16, 8, 4)},
+    LBFGS(inner=1, steps=10**6, patience=10**6),
+    None,
+    bases=("spline", "relu"),
+    baseline=MLP(20, 2, "tanh"),
+    baseline_steps=128,
+)
+BURGERS = Experiment(
+    burgers_by_penalty,
+    {"width": 20, "depth": 2, "order": 4, "intervals": 5, "first": "linear"},
+    {"coarse": (3200, 0, 0), "fine": (0, 0, 800), "multilevel": (800, 400, 200)},
+    Adam(steps=10**6, rate=1e-3, patience=10**6),
+    {"interior": 4096, "initial": 64, "x=-1": 64, "x=1": 64},
+    baseline=MLP(56, 2, "tanh"),
+    baseline_steps=3200,
+)
+EXPERIMENTS: dict[str, Experiment] = {
+    "regression": REGRESSION,
+    **{
+        f"regression-{n}": replace(REGRESSION, schedules=_longer(REGRESSION.schedules, n), baseline=None)
+        for n in (2, 4, 8)
+    },
+    "burgers": BURGERS,
+    "interface": Experiment(
+        interface.problem,
+        {"width": 5, "depth": 1, "order": 4, "intervals": 4, "inputs": interface.stretched},
+        {"coarse": (10000, 0, 0, 0), "fine": (0, 0, 0, 1250), "multilevel": (1250, 1250, 1250, 1250)},
+        Adam(steps=10**6, rate=1e-2, ramp=10, patience=10**6),
+        {"interior": 2401, "boundary": 200},
+        bases=("spline", "relu"),
+        baseline=MLP(16, 2, "tanh", inputs=interface.stretched),
+        baseline_steps=5000,
+    ),
+    "allen-cahn": Experiment(
+        allen_cahn.problem,
+        {"width": 5, "depth": 2, "order": 4, "intervals": 4, "normalise": "sigmoid"},
+        {"coarse": (37500, 0, 0, 0), "fine": (0, 0, 0, 4687), "multilevel": (2500, 2500, 2500, 2500)},
+        Adam(steps=10**6, rate=1e-2, ramp=10, patience=10**6),
+        {"interior": 20000, "initial": 501},
+        rule="random",
+        bases=("spline", "relu"),
+    ),
+}
+
+
+def settings(experiment: Experiment, basis: str, level: int) -> SplineNetwork:
+    """The network as it is on a level, drawn there."""
+    kind = KAN if basis == "spline" else MultichannelMLP
+    coarse = kind(**experiment.network)
+    assert isinstance(coarse.intervals, int)
+    return replace(coarse, intervals=coarse.intervals * 2**level)
+
+
+def trained(run: Run) -> dict[str, Any]:
+    """The outcome of one run: its curve by work and seconds, and its last loss and error."""
+    torch.set_num_threads(1)
+    experiment = EXPERIMENTS[run.experiment]
+    if run.basis == "tanh":
+        network, solver, first = experiment.baseline, replace(experiment.solver, steps=experiment.baseline_steps), 0
+    else:
+        steps = experiment.schedules[run.schedule]
+        used = [level for level, number in enumerate(steps) if number]
+        first = used[0]
+        network = settings(experiment, run.basis, first)
+        solver = Multilevel(
+            inner=experiment.solver,
+            levels=len(used),
+            schedule=[steps[level] for level in used],
+            transfer=run.schedule != "reset",
+        )
+    solution = solve(
+        experiment.problem(), network, solver, points=experiment.points, rule=experiment.rule, seed=run.seed
+    )
+    curve = [
+        {
+            "work": 2**first * row.get("work", row["step"]),
+            "seconds": row["seconds"],
+            "level": first + row.get("level", 0),
+            "loss": experiment.scale * row["loss"],
+            "error": row["error"],
+        }
+        for row in solution.history
+    ]
+    parameters = sum(p.numel() for p in solution.network.parameters())
+    known = {"basis": run.basis, "schedule": run.schedule, "seed": run.seed, "parameters": parameters}
+    last = curve[-1]
+    return known | {
+        "work": last["work"],
+        "seconds": last["seconds"],
+        "loss": last["loss"],
+        "error": solution.verdict.error,
+        "status": solution.verdict.status.name,
+        "curve": curve,
+    }
+
+
+def runs_of(name: str, seeds: Sequence[int]) -> list[Run]:
+    experiment = EXPERIMENTS[name]
+    pairs = [(basis, schedule) for basis in experiment.bases for schedule in experiment.schedules]
+    pairs += [("tanh", "tanh")] * (experiment.baseline is not None)
+    return [Run(name, basis, schedule, seed) for seed in seeds for basis, schedule in pairs]
+
+
+def table(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Median and quartiles of loss and error for each basis and schedule, and failures."""
+    lines = []
+    for basis, schedule in dict.fromkeys((r["basis"], r["schedule"]) for r in records):
+        group = [r for r in records if (r["basis"], r["schedule"]) == (basis, schedule)]
+        losses = np.array([r["loss"] for r in group])
+        middle = float(np.median(losses))
+        line: dict[str, Any] = {"basis": basis, "schedule": schedule, "parameters": group[0]["parameters"]}
+        line |= {"runs": len(group), "failed": int((~(losses <= FAILED * middle)).sum())}
+        for name in ("loss", "error"):
+            low, half, high = np.quantile([r[name] for r in group], [0.25, 0.5, 0.75])
+            line |= {name: half, f"{name}, quartiles": f"{low:.2e} {high:.2e}"}
+        lines.append(line | {"seconds": statistics.median(r["seconds"] for r in group)})
+    return lines
+
+
+def draw(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Loss and error against work and seconds: medians, and quartiles as bands."""
+    mpl.use("Agg")
+    figure, axes = plt.subplots(2, 2, figsize=(11, 8), sharey="row", layout="constrained")
+    for basis, schedule in dict.fromkeys((r["basis"], r["schedule"]) for r in records):
+        group = [r["curve"] for r in records if (r["basis"], r["schedule"]) == (basis, schedule)]
+        for row, value in zip(axes, ("loss", "error"), strict=True):
+            for panel, along in zip(row, ("work", "seconds"), strict=True):
+                _band(panel, group, along, value, schedule, "--" if basis == "relu" else "-", basis)
+                panel.set(xscale="log", yscale="log", xlabel=along, ylabel=value)
+                panel.grid(visible=True, color="#dddddd", linewidth=0.6)
+    axes[0][0].legend(fontsize=9, frameon=False)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def _band(panel, curves, along: str, value: str, schedule: str, line: str, basis: str) -> None:
+    """The median of curves over a common grid, each held until its next report."""
+    ends = [max(row[along] for row in curve) for curve in curves]
+    starts = [min(row[along] for row in curve if row[along] > 0) for curve in curves]
+    grid = np.geomspace(max(starts), statistics.median(ends), 80)
+    values = []
+    for curve in curves:
+        known = [(row[along], row[value]) for row in curve if row[value] is not None]
+        when, what = np.array(known, dtype=float).T
+        values.append(what[np.clip(np.searchsorted(when, grid, side="right") - 1, 0, None)])
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
+    label = schedule if basis in ("spline", "tanh") else f"{schedule}, ReLU basis"
+    panel.plot(grid, middle, line, color=COLOURS[schedule], label=label)
+    panel.fill_between(grid, low, high, color=COLOURS[schedule], alpha=0.15, linewidth=0)
+
+
+def study(name: str, seeds: Sequence[int], jobs: int, out: Path) -> list[dict[str, Any]]:
+    """Run an experiment, write what it gave, and return its table."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        records = list(pool.map(trained, runs_of(name, seeds)))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.json").write_text(json.dumps(records))
+    with (out / f"{name}.csv").open("w", newline="") as file:
+        columns = [key for key in records[0] if key != "curve"]
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(records)
+    draw(out / f"{name}.png", records)
+    return table(records)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiments", nargs="*", default=["regression", "burgers"], choices=EXPERIMENTS)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("runs/kan_study"))
+    arguments = parser.parse_args()
+    for chosen in arguments.experiments:
+        print(chosen)
+        print(json.dumps(study(chosen, range(arguments.seeds), arguments.jobs, arguments.out), indent=2))
