@@ -127,7 +127,7 @@ class Loop:
             self.keep(self)
         progress = Progress(
             self.steps,
-            self.solver.steps,
+            self.solver.most_steps,
             self.seconds(),
             limit,
             report.loss,

@@ -27,6 +27,8 @@ Writer: TypeAlias = Callable[[Tensor, Tensor, Tensor], None]
 CHUNK_NUMBERS = {"cpu": 2**20, "cuda": 2**27}
 #: The same where reverse mode keeps what leads to them: then the Jacobian itself is most of the memory.
 TRACED_NUMBERS = {"cpu": 3 * 2**14, "cuda": 2**25}
+#: Chunks that a region is cut into at most: every one of them costs some time of its own.
+MOST_CHUNKS = 12
 #: Samples of a chunk where the Jacobian is found by differentiating whole chunks: the cost grows with its square.
 FALLBACK_CHUNK = 32
 
@@ -271,7 +273,7 @@ class System:
         if self._chunk is None and self.network.basis.one_pass:
             limit = (TRACED_NUMBERS if traced else CHUNK_NUMBERS)[self.device.type]
             numbers = self.network.basis.size if traced else self.network.basis.numbers
-            size = max(limit // (len(block.needs.outputs) * numbers), 64)
+            size = max(limit // (len(block.needs.outputs) * numbers), 64, math.ceil(len(block) / MOST_CHUNKS))
         return (block.picked(slice(start, start + size)) for start in range(0, len(block), size))
 
     def _basis(self, block: Block, parts: Parts, trace: Trace | None = None) -> Tensor:

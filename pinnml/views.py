@@ -66,6 +66,7 @@ def history(solution: Solution) -> History:
         held_out=[row.get("held_out") for row in rows],
         error=[row.get("error") for row in rows],
         steps=[row["step"] for row in rows],
+        levels=[row.get("level") for row in rows],
     )
 
 

@@ -3,9 +3,10 @@
 eps is 1 for x < 0 and 1/2 for x > 0, where u = sin(pi x) sin(3 pi y) and u = sin(2 pi x) sin(3 pi y): u and the flux
 eps u_x are continuous at x = 0, while u_x doubles there.
 
-The network receives s = integral of dx / eps in place of x. As eps u_x = u_s, all that is smooth in s has a continuous
-flux, and no equation is needed at the interface; a field that is smooth in x could not have the kink at all. With f
-of either side jumping as well, s |s| would be a third input: its second derivative jumps.
+The network receives s = integral of dx / eps in place of x, and s |s| besides. As eps u_x = u_s, and s |s| has no kink,
+every smooth function of these has a continuous flux, while its second derivative may jump with f: nothing is left to
+impose at the interface. A field that is smooth in x could not have the kink of u; one that is given |x| needs an
+equation for the flux.
 """
 
 from math import pi
@@ -41,13 +42,19 @@ def problem() -> Problem:
 
 
 def stretched(x, y):
-    """The integral of dx / eps from 0, and y."""
-    return either_side(x, x, 2 * x), y
+    """s, s |s| and y, where s is the integral of dx / eps from 0."""
+    s = either_side(x, x, 2 * x)
+    return s, s * abs(s), y
 
 
 recipe = Recipe(
     network=KAN(10, 1, order=8, intervals=8, inputs=stretched),
-    solver=Multilevel(inner=LevenbergMarquardt(steps=1000, patience=50), levels=2, seconds=120),
+    solver=Multilevel(
+        coarse=LevenbergMarquardt(steps=60, patience=5),
+        inner=LevenbergMarquardt(steps=1000, patience=20),
+        levels=2,
+        seconds=120,
+    ),
     points=3600,
     expect=1e-5,
 )

@@ -96,7 +96,7 @@ REGRESSION = Experiment(
     {"coarse": (128, 0, 0, 0), "fine": (0, 0, 0, 16), "multilevel": (32, 16, 8, 4), "reset": (32, 16, 8, 4)},
     LBFGS(inner=1, steps=10**6, patience=10**6),
     None,
-    bases=("spline", "relu"),
+    bases=("spline",),
     baseline=MLP(20, 2, "tanh"),
     baseline_steps=128,
 )

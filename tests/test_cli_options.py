@@ -199,6 +199,7 @@ def test_time_left_is_that_of_the_nearer_limit(changes, left) -> None:
 
 def test_figures_say_what_is_known() -> None:
     assert figures(progress()) == "step 10 of 100   loss 1.00e-03   held out 2.00e-03"
+    assert figures(progress(held_out=None, notes={"level": 1})) == "step 10 of 100   level 2   loss 1.00e-03"
     assert figures(progress(held_out=None, error=0.5)) == "step 10 of 100   loss 1.00e-03   error 5.00e-01"
 
 

@@ -428,6 +428,16 @@ def test_the_history_shows_what_was_measured():
     assert axes.get_xlabel() == "step"
 
 
+def test_the_history_shows_where_a_level_begins():
+    def marks(levels):
+        history = History(loss=[1.0, 0.5, 0.4, 0.1, 0.05], steps=[1, 5, 9, 12, 20], levels=levels)
+        lines = titled(figure_of(history=history), "convergence").get_lines()
+        return [line.get_xdata()[0] for line in lines if line.get_linestyle() == ":"]
+
+    assert marks([0, 0, 1, 1, 2]) == [9, 20]
+    assert marks([None] * 5) == marks([]) == []
+
+
 def test_a_single_step_is_a_point_in_sight():
     axes = titled(figure_of(history=ONE_STEP), "convergence")
     assert len(axes.get_lines()) == 3

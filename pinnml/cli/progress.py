@@ -45,8 +45,11 @@ class Display:
 
 
 def figures(progress: Progress) -> str:
-    """The step, the losses, and the error where it is known, on one line."""
-    parts = [f"step {progress.step} of {progress.steps}", f"loss {progress.loss:.2e}"]
+    """The step, the level if there are some, the losses, and the error where it is known, on one line."""
+    parts = [f"step {progress.step} of {progress.steps}"]
+    if "level" in progress.notes:
+        parts.append(f"level {int(progress.notes['level']) + 1}")
+    parts.append(f"loss {progress.loss:.2e}")
     if progress.held_out is not None:
         parts.append(f"held out {progress.held_out:.2e}")
     if progress.error is not None:

@@ -34,6 +34,9 @@ def print_summary(console: Console, solution: Solution, out: Path | None) -> Non
     table.add_row("network", described_in_short(settings["network"], NETWORKS))
     table.add_row("solver", described_in_short(settings["solver"], SOLVERS))
     table.add_row("size", f"{verdict.parameters} parameters, {verdict.residuals} residuals")
+    if "level" in verdict.notes:
+        levels, work = _count(int(verdict.notes["level"]) + 1, "level"), float(verdict.notes["work"])
+        table.add_row("levels", f"{levels}, {work:.6g} units of work (steps on the coarsest)")
     table.add_row("ended", f"{verdict.status.value} ({_count(verdict.steps, 'step')})")
     table.add_row("error", _errors(verdict))
     table.add_row("promise", _promise(verdict))

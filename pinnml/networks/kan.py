@@ -20,9 +20,9 @@ class SplineLayers(Basis):
     """x_q <- sum_p sum_i W[(p, i), q] f_i(x_p) + b_q, layer by layer; the functions are those of the last values.
 
     Inputs (K, n, e), functions (K, n, width * N). weights: one for each layer but the head, (p N, q), or (e, q) for a
-    linear first layer, which acts on 2 x - 1 and has no edges of its own; edges: the others', and the head's. Beyond the knots a spline
-    goes on as a polynomial, so that nothing goes dead there and refinement is exact everywhere; `normalise` keeps
-    hidden values between them.
+    linear first layer, which acts on 2 x - 1 and has no edges of its own; edges: those of the others and of the head.
+    Beyond the knots a spline goes on as a polynomial, so that nothing goes dead there and refinement is exact
+    everywhere; `normalise` keeps hidden values between them.
     """
 
     def __init__(self, weights: list[Tensor], edges: list[Edges], biases: list[Tensor], *, normalise: str):

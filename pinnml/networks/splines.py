@@ -6,7 +6,6 @@ refinement changes it nowhere.
 
 from __future__ import annotations
 
-from math import comb
 from typing import Any
 
 import torch
@@ -53,14 +52,13 @@ def pieces(window: Tensor) -> Tensor:
 
 def series(polynomials: Tensor, u: Tensor, width: Tensor, order: int) -> list[Tensor]:
     """Taylor coefficients m = 0, ..., order of the local functions, each (..., r), from `pieces` at u (...)."""
-    u, rows = u.unsqueeze(-1), []
-    r = polynomials.shape[-1]
-    for m in range(order + 1):
-        row = torch.zeros_like(polynomials[..., 0])
-        for k in range(r - 1, m - 1, -1):  # Horner
-            row = row * u + comb(k, m) * polynomials[..., k]
-        rows.append(row / width.unsqueeze(-1) ** m)
-    return rows
+    u, width, powers = u.unsqueeze(-1), width.unsqueeze(-1), polynomials.unbind(-1)
+    rows = [torch.zeros_like(powers[0]) for _ in range(order + 1)]
+    for passed, coefficient in enumerate(reversed(powers)):  # Horner; each derivative is fed by the one below it
+        for m in range(min(order, passed), 0, -1):
+            rows[m] = torch.addcmul(rows[m - 1], rows[m], u)
+        rows[0] = torch.addcmul(coefficient, rows[0], u)
+    return [row / width**m if m else row for m, row in enumerate(rows)]
 
 
 def interval_of(inner: Tensor, x: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -62,16 +64,29 @@ def draw_history(axes: Axes, history: History) -> None:
         axes.text(0.5, 0.5, "nothing above zero was recorded", ha="center", transform=axes.transAxes)
         axes.set_axis_off()
         return
+    for when in _refinements(history):
+        axes.axvline(when, color="#999999", linestyle=":", linewidth=1.0, zorder=0)
     _frame_history(axes, history, *(np.concatenate(each) for each in zip(*seen, strict=True)))
 
 
 def _positive(history: History, column: object) -> tuple[np.ndarray, np.ndarray]:
     """The steps or seconds at which a column is finite and positive, and its values there."""
     values = np.array(column, dtype=float)
-    given = history.steps if len(history.steps) else history.seconds
-    when = np.array(given, dtype=float) if len(given) else 1.0 + np.arange(len(values))
     known = np.isfinite(values) & (values > 0)
-    return when[: len(values)][known], values[known]
+    return _when(history, len(values))[: len(values)][known], values[known]
+
+
+def _when(history: History, reports: int) -> np.ndarray:
+    """The steps of the reports, or their seconds, or their numbers."""
+    given = history.steps if len(history.steps) else history.seconds
+    return np.array(given, dtype=float) if len(given) else 1.0 + np.arange(reports)
+
+
+def _refinements(history: History) -> list[float]:
+    """The steps or seconds at which a level begins, the first left out."""
+    when, levels = _when(history, len(history.levels)), history.levels
+    pairs = zip(when[1:], pairwise(levels), strict=False)
+    return [float(at) for at, (before, after) in pairs if None not in (before, after) and before != after]
 
 
 def _frame_history(axes: Axes, history: History, when: np.ndarray, values: np.ndarray) -> None:

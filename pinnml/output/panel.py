@@ -60,6 +60,7 @@ class History:
         steps: `(s,)` step numbers, the horizontal axis if they are there.
         seconds: `(s,)` time since the start, the horizontal axis if there are no steps; without either, the
             reports are counted from one.
+        levels: `(s,)` or empty; a line marks where they change.
 
     Raises:
         ShapeError: two that are not empty have different lengths.
@@ -70,6 +71,7 @@ class History:
     error: Sequence[float | None] = ()
     steps: Sequence[float] = ()
     seconds: Sequence[float] = ()
+    levels: Sequence[float | None] = ()
 
     def __post_init__(self) -> None:
         lengths = {name: len(column) for name, column in vars(self).items() if len(column)}

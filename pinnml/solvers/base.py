@@ -69,6 +69,11 @@ class Solver(ABC):
         settle(self, or_none(positive), "seconds")
 
     @property
+    def most_steps(self) -> int:
+        """How many steps there can be, for those who wait."""
+        return self.steps
+
+    @property
     def growth(self) -> int:
         """What a solve may multiply the size of a network by."""
         return 1

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinnml.checks import positive, settle, whole_number
+from pinnml.checks import or_none, positive, settle, whole_number
 from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
 from pinnml.system import System
 
-
+#: What is left of the learning rate at the end of a cycle.
+LOWEST = 0.01
 #: Steps of conjugate gradients at most: P^T P of splines is well conditioned.
 LIFT_STEPS = 100
 #: Evaluations that the line search of one iteration may take.
@@ -35,19 +36,23 @@ class Adam(Solver):
     """Adam (arXiv:1412.6980) on the whole of theta, full batch.
 
     rate: the learning rate; decay: its factor after every 1000 steps; ramp: steps over which the rate rises to its
-    full height, at the start and at every new level; patience: steps within which the loss must fall by a tenth.
+    full height, at the start and where a level begins anew; cycle: steps over which the rate falls along a cosine to
+    a hundredth before it starts again (arXiv:1608.03983), None for never; patience: steps within which the loss must
+    fall by a tenth.
     """
 
     steps: int = 10_000
     rate: float = 1e-3
     decay: float = 1.0
     ramp: int = 1
+    cycle: int | None = None
     patience: int = 2000
 
     def __post_init__(self) -> None:
         super().__post_init__()
         settle(self, positive, "rate", "decay")
         settle(self, whole_number, "ramp", "patience")
+        settle(self, or_none(whole_number), "cycle")
 
     def init(self, system: System, theta: Tensor) -> State:
         """A fresh optimiser with the gradient at theta."""
@@ -56,10 +61,18 @@ class Adam(Solver):
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """One update."""
         for group in state.optimiser.param_groups:
-            group["lr"] = self.rate * self.decay ** (state.step / 1000) * min((state.step + 1) / self.ramp, 1.0)
+            group["lr"] = self._rate(state.step)
         state.optimiser.step()
         loss, state.parameter.grad = system.loss_and_gradient(state.parameter)
         return _after(system, state, float(loss), self.patience)
+
+    def _rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        rate = self.rate * self.decay ** (step / 1000) * min((step + 1) / self.ramp, 1.0)
+        if self.cycle is None:
+            return rate
+        fall = (1 + math.cos(math.pi * (step % self.cycle) / self.cycle)) / 2
+        return rate * (LOWEST + (1 - LOWEST) * fall)
 
     def carried(self, state: State, system: System, theta: Tensor, prolong: Callable[[Tensor], Tensor]) -> State:
         """Both moments on the finer level: of splines half as wide they are as large, up to a common factor."""

@@ -95,8 +95,8 @@ class LevenbergMarquardt(Solver):
         return State()
 
     def carried(self, state: State, system: System, theta: Tensor, prolong: Callable[[Tensor], Tensor]) -> State:
-        """The radius stays."""
-        return State(state.radius)
+        """The radius stays, and the loss at the start, against which the tolerance is measured."""
+        return State(state.radius, state.losses[:1])
 
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """One factorisation, and the best step that it offers."""
