@@ -39,7 +39,8 @@ def spectral(points: np.ndarray, eps: float) -> dict[str, np.ndarray]:
 
     def cubic(a):
         padded = np.concatenate([[2 * a[0]], a[1:], np.zeros(MODES)])  # twice the modes, for a cube without aliasing
-        b = dct(idct(padded * 2 * MODES, type=2) ** 3, type=2) / (2 * MODES)
+        values = np.asarray(idct(padded * 2 * MODES, type=2))
+        b = np.asarray(dct(values**3, type=2)) / (2 * MODES)
         return -5 * np.concatenate([[b[0] / 2], b[1:MODES]])
 
     grow, grow_half = np.exp(h * linear), np.exp(h * linear / 2)
@@ -102,9 +103,9 @@ recipe = Recipe(
     network=KAN(8, 2, order=6, intervals=6),
     solver=Multilevel(
         coarse=LevenbergMarquardt(steps=100, patience=10),
-        inner=LevenbergMarquardt(steps=1000, patience=20),
+        inner=LevenbergMarquardt(steps=200, tolerance=1e-5),
         levels=2,
-        seconds=300,
+        oversampling=4,
     ),
     points={"interior": 6000, "initial": 400},
     rule="sobol",

@@ -51,9 +51,9 @@ recipe = Recipe(
     network=KAN(10, 1, order=8, intervals=8, inputs=stretched),
     solver=Multilevel(
         coarse=LevenbergMarquardt(steps=60, patience=5),
-        inner=LevenbergMarquardt(steps=1000, patience=20),
+        inner=LevenbergMarquardt(steps=1000, tolerance=1e-5),
         levels=2,
-        seconds=120,
+        oversampling=4,
     ),
     points=3600,
     expect=1e-5,

@@ -1,6 +1,6 @@
 """All promises in one table: errors and seconds of every case, median and worst of five seeds.
 
-    python -m scripts.benchmark                   everything, about 20 minutes on two cores
+    python -m scripts.benchmark                   everything, about 45 minutes on two cores
     python -m scripts.benchmark poisson guide     the bars with these words in their names
     python -m scripts.benchmark --seeds 0 1       fewer seeds
 
@@ -14,7 +14,7 @@ import json
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from pinnml import MLP, LevenbergMarquardt
+from pinnml import KAN, MLP, LevenbergMarquardt, Multilevel
 from pinnml.script import load_script
-from scripts import benchmark_fem, benchmark_jacobian, benchmark_lsgd
+from scripts import benchmark_fem, benchmark_jacobian, benchmark_kan, benchmark_lsgd
 
 Seeds = tuple[int, ...]
 SCRIPTS = Path(__file__).resolve().parent.parent / "problems"
@@ -106,6 +106,46 @@ def elements(seeds: Seeds) -> Iterator[Row]:
     yield Row("poisson sine to 1e-9", "no slower than scikit-fem", text, found["ratio"] >= 1)
 
 
+def levels(name: str, parameters: Mapping[str, Any], seconds: float) -> Callable[[Seeds], Iterator[Row]]:
+    """A recipe with levels beside its inner solver on the finest level alone, for equal seconds."""
+
+    def measure(seeds: Seeds) -> Iterator[Row]:
+        script = load_script(SCRIPTS / f"{name}.py")
+        problem, recipe = script.problem(**parameters), script.recipe(**parameters)
+        solver, network = recipe.solver, recipe.network
+        assert isinstance(solver, Multilevel)
+        assert isinstance(network, KAN)
+        assert isinstance(network.intervals, int)
+        finest = replace(network, intervals=network.intervals * 2 ** (solver.levels - 1))
+        errors: list[list[float]] = [[], []]
+        for seed in seeds:
+            for found, kan, way in zip(errors, (network, finest), (solver, solver.inner), strict=True):
+                limited = replace(way, seconds=seconds)
+                verdict = recipe.solve(problem, network=kan, solver=limited, seed=seed).verdict
+                assert verdict.error is not None
+                found.append(verdict.error)
+        middle = [statistics.median(found) for found in errors]
+        text = " beside ".join(f"{m:.1e} (worst {max(e):.1e})" for m, e in zip(middle, errors, strict=True))
+        yield Row(f"{name}, levels beside the finest", f"less in {seconds:.0f} s", text, middle[0] < middle[1])
+
+    return measure
+
+
+def splines(seeds: Seeds) -> Iterator[Row]:
+    found = benchmark_kan.measure(5, torch.device("cpu"))
+    yield _times("KAN step beside Cox and de Boor", 5, found["recursion / ours"])
+    if found["pykan / ours"] is not None:
+        yield _times("KAN step beside pykan", 20, found["pykan / ours"])
+    ratio = found["ours, 160 / 20"]
+    assert ratio is not None
+    yield Row("KAN step, 160 beside 20 intervals", "1.5 times", f"{ratio:.2f} times", ratio <= 1.5)
+
+
+def _times(name: str, bar: float, ratio: float | None) -> Row:
+    assert ratio is not None
+    return Row(name, f"{bar:.0f} times faster", f"{ratio:.0f} times", ratio >= bar)
+
+
 BARS: dict[str, Callable[[Seeds], Iterator[Row]]] = {
     bar.name: bar
     for bar in (
@@ -123,6 +163,8 @@ BARS: dict[str, Callable[[Seeds], Iterator[Row]]] = {
         Solve("maxwell guide, k = 32", 1e-6, 120, "maxwell", {"case": "guide"}),
         Solve("maxwell cube", 1e-6, 120, "maxwell", {"case": "cube"}),
         Solve("burgers", 1e-5, 600, "burgers"),
+        Solve("burgers, nu = 0.01", 1e-5, 300, "burgers", {"nu": 0.01}),
+        Solve("interface", 1e-5, 120, "interface"),
     )
 } | {
     "layer 2-D, gradient steps": layer("gradient", 10),
@@ -130,6 +172,9 @@ BARS: dict[str, Callable[[Seeds], Iterator[Row]]] = {
     "LSGD beside Adam": sine,
     "jacobian": jacobian,
     "fem": elements,
+    "levels, burgers": levels("burgers", {"nu": 0.01}, 40),
+    "levels, interface": levels("interface", {}, 45),
+    "splines": splines,
 }
 
 

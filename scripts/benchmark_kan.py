@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +50,7 @@ class RecursiveKAN(nn.Module):
         super().__init__()
         self.grid = torch.arange(-DEGREE, intervals + DEGREE + 1) * (2.0 / intervals) - 1.0
         sizes = [2] + [WIDTH] * DEPTH + [1]
-        shapes = [(b, a * (intervals + DEGREE)) for a, b in zip(sizes, sizes[1:], strict=False)]
+        shapes = [(b, a * (intervals + DEGREE)) for a, b in pairwise(sizes)]
         self.weights = nn.ParameterList([nn.Parameter(0.1 * torch.randn(shape)) for shape in shapes])
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnml import LevenbergMarquardt, Problem
+from pinnml import LevenbergMarquardt, Points, Problem
 from pinnml.check import check
 from pinnml.errors import ProblemError
 from pinnml.script import Script, load_script
@@ -20,7 +20,10 @@ ROOT = Path(__file__).parent.parent
 SCRIPTS = {path.stem: load_script(path) for path in sorted((ROOT / "problems").glob("*.py"))}
 CASES = [(script, case) for script in SCRIPTS.values() for case in script.cases or (None,)]
 #: Cases of more than a few seconds, whose promises `make bench` holds.
-LONG = {("burgers", None), ("maxwell", "cavity"), ("maxwell", "cube")}
+LONG = {
+    *((name, None) for name in ("allen_cahn", "burgers", "interface", "regression")),
+    *(("maxwell", case) for case in ("cavity", "cube")),
+}
 
 
 def parameters(case: str | None) -> dict[str, str]:
@@ -36,6 +39,8 @@ def test_the_exact_solution_leaves_no_residual(script, case):
     problem = script.problem(**parameters(case))
     if problem.exact is None:
         pytest.skip("a reference in NumPy cannot be differentiated")
+    if isinstance(problem.domain, Points):
+        pytest.skip("measured values may differ from the exact ones, and are not put to the test")
     found = check(problem, script.recipe(**parameters(case)))
     assert found.good
     # a wrong factor is found out: no equation holds for the exact solution of a slightly other problem

@@ -57,7 +57,7 @@ def described_in_short(record: Mapping[str, Any], registry: Mapping[str, type]) 
     kind = record["kind"]
     default = described(registry[kind]()) if kind in registry else {}
     chosen = {
-        name: value
+        name: f"({described_in_short(value, registry)})" if isinstance(value, Mapping) else value
         for name, value in record.items()
         if name not in ("kind", "functions", "settled") and value is not None and value != default.get(name)
     }

@@ -94,24 +94,25 @@ class LocalProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, local: Tensor, rows: Tensor, weight: Tensor) -> Tensor:
         """The product."""
+        local = local.transpose(0, 1).contiguous()  # sample by sample, as the products want them
         ctx.save_for_backward(local, rows, weight)
-        z = local.new_empty((len(local), len(rows), weight.shape[1]))
+        z = local.new_empty((*local.shape[:2], weight.shape[1]))
         for part in _parts(rows, weight):
-            z[:, part] = torch.bmm(local[:, part].transpose(0, 1), _gathered(weight, rows[part])).transpose(0, 1)
-        return z
+            torch.bmm(local[part], _gathered(weight, rows[part]), out=z[part])
+        return z.transpose(0, 1)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, Tensor]:
         """By the local values, and by the weights."""
         local, rows, weight = ctx.saved_tensors
+        g = gradients[0].transpose(0, 1).contiguous()
         by_local, by_weight = torch.empty_like(local), torch.zeros_like(weight)
         for part in _parts(rows, weight):
-            g = gradients[0][:, part].transpose(0, 1)
-            by_local[:, part] = torch.bmm(g, _gathered(weight, rows[part]).mT).transpose(0, 1)
-            outer = torch.bmm(local[:, part].permute(1, 2, 0), g)
+            torch.bmm(g[part], _gathered(weight, rows[part]).mT, out=by_local[part])
+            outer = torch.bmm(local[part].mT, g[part])
             by_weight.index_add_(0, rows[part].reshape(-1), outer.flatten(end_dim=1))
-        return by_local, None, by_weight
+        return by_local.transpose(0, 1), None, by_weight
 
 
 def _parts(rows: Tensor, weight: Tensor) -> list[slice]:
