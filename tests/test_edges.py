@@ -22,6 +22,7 @@ from pinnml.networks.nesting import change_of_basis
 from pinnml.networks.spline_settings import SplineNetwork, cancellation
 from pinnml.networks.splines import LocalProduct
 
+ENDS = torch.tensor([-1.0, 1.0], dtype=torch.float64)
 PLANE = Box(x=(0, 1), y=(0, 1))
 KINDS: dict[str, SplineNetwork] = {
     "fixed": KAN(3, 2, order=5, intervals=4),
@@ -86,21 +87,21 @@ def test_the_local_product_can_be_differentiated(gathered, monkeypatch):
 def test_free_knots_keep_their_order_their_ends_and_their_distance():
     logits = 30 * torch.randn((4, 6), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     least = torch.tensor(0.1 / 6, dtype=torch.float64)
-    t = free_knots(logits, -1.0, 1.0, 4, least)
+    t = free_knots(logits, ENDS, 4, least)
     assert t.shape == (4, 6 + 2 * 4 - 1)
     spans = t.diff(dim=1)
     # the smallest span is 2 * 0.1 / 6, to round-off of numbers near one
     assert float(spans.min()) > 2 * float(least) - 1e-15
     np.testing.assert_allclose(t[:, [3, -4]], [[-1.0, 1.0]] * 4, atol=1e-15)
     np.testing.assert_allclose(spans[:, :3], spans[:, 3:4].expand(-1, 3), rtol=1e-13)
-    np.testing.assert_allclose(free_knots(torch.zeros(5), 0.0, 1.0, 2, least)[1:-1], np.linspace(0, 1, 6), atol=1e-7)
+    np.testing.assert_allclose(free_knots(torch.zeros(5), ENDS, 2, least)[1:-1], np.linspace(-1, 1, 6), atol=1e-7)
 
 
 def test_split_logits_halve_the_marked_spans_and_leave_the_others():
     logits = torch.tensor([-40.0, 0.3, 1.0, -0.2], dtype=torch.float64)
     least, marked = torch.tensor(0.02, dtype=torch.float64), torch.tensor([True, False, True, False])
-    before = free_knots(logits, 0.0, 1.0, 2, least)[1:-1]
-    after = free_knots(split_logits(logits, marked, least), 0.0, 1.0, 2, least / 2)[1:-1]
+    before = free_knots(logits, ENDS, 2, least)[1:-1]
+    after = free_knots(split_logits(logits, marked, least), ENDS, 2, least / 2)[1:-1]
     middles = (before[:-1] + before[1:])[marked] / 2
     np.testing.assert_allclose(after, torch.cat([before, middles]).sort().values, atol=1e-15)
 
@@ -284,7 +285,7 @@ def test_splines_of_their_own_on_every_edge_are_what_they_say():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn((6, 5), generator=generator, dtype=torch.float64)
     least = torch.tensor(0.02, dtype=torch.float64)
-    t = free_knots(logits, -1.0, 1.0, 4, least)
+    t = free_knots(logits, ENDS, 4, least)
     edges = BSplines(t, 4, 2, outputs=3, least=0.02).requires_grad_(False)
     np.testing.assert_allclose(edges.knots, t, atol=1e-14)
     weight = torch.randn((2 * 8, 3), generator=generator, dtype=torch.float64)

@@ -11,7 +11,19 @@ from catalogue import PROBLEMS, system
 from test_splines import cox_de_boor
 from truth import autograd_derivatives, points
 
-from pinnml import KAN, LSGD, MLP, Box, Equation, LevenbergMarquardt, Multilevel, Problem, load, solve
+from pinnml import (
+    KAN,
+    LSGD,
+    MLP,
+    Box,
+    Equation,
+    LevenbergMarquardt,
+    MultichannelMLP,
+    Multilevel,
+    Problem,
+    load,
+    solve,
+)
 from pinnml.calculus import total_order
 from pinnml.errors import SettingsError, UnknownNameError
 from pinnml.networks import Network
@@ -121,17 +133,12 @@ def test_refinement_is_exact_even_where_values_leave_the_knots():
 
 
 @pytest.mark.parametrize("name", ["conduction", "wave vector", "burgers"])
-def test_rows_and_loss_do_not_jump_and_gradients_come_back(name):
+def test_rows_and_loss_do_not_jump(name):
     coarse = system(PROBLEMS[name](), KAN(3, 1, order=5, intervals=3), points=15)
     theta = coarse.initial()
-    fine, theta_fine, prolong = coarse.refine(theta)
+    fine, theta_fine, _ = coarse.refine(theta)
     rows = coarse.residual(theta)
     torch.testing.assert_close(fine.residual(theta_fine), rows, rtol=1e-11, atol=1e-11 * float(rows.abs().max()))
-    direction = torch.randn(coarse.n_params, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    _, on_coarse = coarse.loss_and_gradient(theta)
-    _, on_fine = fine.loss_and_gradient(theta_fine)
-    # prolongation is linear, so its transpose carries gradients: <P d, g_fine> = <d, g_coarse>
-    assert float(prolong(direction) @ on_fine) == pytest.approx(float(direction @ on_coarse), rel=1e-9)
 
 
 # Multilevel training
@@ -159,9 +166,15 @@ def test_multilevel_training_never_loses_at_a_refinement_and_gains_from_each_lev
     assert "share beyond the knots" in solution.verdict.notes
 
 
-def test_a_refined_network_is_saved_and_read_back(tmp_path):
+@pytest.mark.parametrize("adaptive", [None, 0.5])
+@pytest.mark.parametrize(
+    "network",
+    [KAN(3, 1), KAN(2, 1, knots="input", bias=True), KAN(2, 1, knots="edge", first="linear"), MultichannelMLP(2, 1)],
+)
+def test_a_refined_network_is_saved_and_read_back(network, adaptive, tmp_path):
     inner = LevenbergMarquardt(steps=2)
-    solution = solve(poisson.problem(), KAN(3, 1), Multilevel(inner=inner, levels=2), points=100)
+    solver = Multilevel(inner=inner, levels=3, adaptive=adaptive)
+    solution = solve(poisson.problem(), network, solver, points=100)
     again = load(solution.save(tmp_path / "kan.pt"))
     x = np.random.default_rng(0).random((20, 2))
     np.testing.assert_array_equal(again(x)["u"], solution(x)["u"])

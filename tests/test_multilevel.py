@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinnml import KAN, LBFGS, LSGD, Adam, LevenbergMarquardt, MultichannelMLP, Multilevel, Problem, solve
+from pinnml import KAN, LBFGS, Adam, LevenbergMarquardt, MultichannelMLP, Multilevel, Problem, solve
 from pinnml.errors import SettingsError
 from pinnml.networks.knots import Knots
 from pinnml.networks.nesting import change_of_basis
@@ -222,8 +222,3 @@ def test_levels_of_splines_gain_and_levels_of_relus_stand_still():
 def test_options_that_cannot_be_are_refused(options, words):
     with pytest.raises(SettingsError, match=words):
         Multilevel(**options)
-
-
-def test_lsgd_serves_on_every_level():
-    solution = solve(poisson.problem(), KAN(4, 1), Multilevel(inner=LSGD(steps=3), levels=2), points=200)
-    assert solution.verdict.notes["level"] == 1

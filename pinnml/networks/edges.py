@@ -87,13 +87,14 @@ class BSplines(Edges):
     def __init__(self, t: Tensor, order: int, inputs: int, *, outputs: int | None = None, least: float | None = None):
         super().__init__()
         self.order, self.inputs, self.outputs = order, inputs, outputs
-        self.ends = float(t[0, order - 1]), float(t[0, -order])
         self.logits = None
         if least is None:
             self.register_buffer("t", t)
-            self.register_buffer("table", pieces(windows(t, order)), persistent=False)
+            self.register_buffer("table", pieces(windows(t, order)))
         else:
-            spans = t[:, order - 1 : t.shape[1] - order + 1].diff(dim=1) / (self.ends[1] - self.ends[0])
+            inner = t[:, order - 1 : t.shape[1] - order + 1]
+            spans = inner.diff(dim=1) / (inner[:, -1:] - inner[:, :1])
+            self.register_buffer("ends", inner[0, [0, -1]])
             self.register_buffer("least", torch.tensor(least, dtype=t.dtype))
             self.logits = nn.Parameter(torch.log((spans - least) / (1 - spans.shape[1] * least)))
 
@@ -144,7 +145,8 @@ class BSplines(Edges):
             before = self.get_buffer("least").double()
             fine = [split_logits(row, every[s], before) for s, row in enumerate(logits)]
             least = float(before) / 2
-            new = [Knots(free_knots(row, *self.ends, order, before / 2), order) for row in fine]
+            ends = self.get_buffer("ends").double()
+            new = [Knots(free_knots(row, ends, order, before / 2), order) for row in fine]
         matrices = torch.stack([refinement(a, b) for a, b in zip(old, new, strict=True)])
         t = torch.stack([knots.t for knots in new])
         finer = BSplines(t, order, self.inputs, outputs=self.outputs, least=least)
@@ -152,7 +154,7 @@ class BSplines(Edges):
         return finer.to(self.knots), matrices.unflatten(0, sets).to(self.knots)
 
     def _freed(self, logits: Tensor) -> Tensor:
-        return free_knots(logits, *self.ends, self.order, self.get_buffer("least"))
+        return free_knots(logits, self.get_buffer("ends"), self.order, self.get_buffer("least"))
 
     def _local(self, x: Jet, trace: Trace | None, name: str) -> tuple[Tensor, Jet]:
         """The first spline that is not zero, (n, a), and the r of them (K, n, a, r); a is p, or p q for every edge."""

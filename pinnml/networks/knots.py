@@ -102,16 +102,16 @@ class Knots:
         return len(other) == len(self.t) and bool(_near(self.t, other).all())
 
 
-def free_knots(logits: Tensor, low: float, high: float, order: int, least: Tensor) -> Tensor:
+def free_knots(logits: Tensor, ends: Tensor, order: int, least: Tensor) -> Tensor:
     """t_j = low + (high - low) sum_(k<=j) (least + (1 - n least) softmax(logits)_k), (..., n + 2 r - 1).
 
-    logits (..., n). least, a part of the whole range, is the smallest span there can be. Beyond the ends the knots go
-    on at the distance of the first and the last span.
+    logits (..., n), ends (2,): low and high. least, a part of the whole range, is the smallest span there can be.
+    Beyond the ends the knots go on at the distance of the first and the last span.
     """
-    n = logits.shape[-1]
+    n, (low, high) = logits.shape[-1], ends
     spans = (high - low) * (least + (1 - n * least) * torch.softmax(logits, dim=-1))
     steps = torch.arange(1, order, dtype=logits.dtype, device=logits.device)
-    start = torch.full_like(spans[..., :1], low)
+    start = low.expand(spans[..., :1].shape)
     inner = torch.cat([start, low + spans.cumsum(dim=-1)], dim=-1)
     before = start - spans[..., :1] * steps.flip(0)
     after = inner[..., -1:] + spans[..., -1:] * steps
