@@ -21,6 +21,7 @@ from pinnml.networks.knots import Knots, free_knots, split_logits
 from pinnml.networks.nesting import change_of_basis
 from pinnml.networks.spline_settings import SplineNetwork, cancellation
 from pinnml.networks.splines import LocalProduct
+from pinnml.system import System
 
 ENDS = torch.tensor([-1.0, 1.0], dtype=torch.float64)
 PLANE = Box(x=(0, 1), y=(0, 1))
@@ -299,3 +300,17 @@ def test_splines_of_their_own_on_every_edge_are_what_they_say():
             features = one.features(Jet(indices, x[None, :, p : p + 1]), None, "").value
             total += features @ weight[8 * p : 8 * p + 8, q]
         np.testing.assert_allclose(z[:, q], total, atol=1e-13)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gpu_finds_the_same_rows_jacobian_and_gradient(kind):
+    def found(device: str) -> list[Tensor]:
+        problem, generator = PROBLEMS["burgers"](), torch.Generator().manual_seed(0)
+        network = KINDS[kind].build(problem.domain, 1, generator, torch.float64, torch.device(device))
+        system = System.build(problem, network, {"interior": problem.domain.sample("interior", 100, generator)})
+        system, theta, _ = system.refine(system.initial(), 0.5)
+        return [each.cpu() for each in (*system.linearise(theta), system.loss_and_gradient(theta)[1])]
+
+    for here, there in zip(found("cpu"), found("cuda"), strict=True):
+        torch.testing.assert_close(there, here, rtol=1e-9, atol=1e-10 * float(here.abs().max()))

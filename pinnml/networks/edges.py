@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
 from typing import Self
@@ -136,22 +137,23 @@ class BSplines(Edges):
 
     def split(self, marked: Tensor | None = None) -> tuple[BSplines, Tensor]:
         """The splines on finer knots, and P by set."""
-        order, least = self.order, None
-        old = [Knots(t.detach().double(), order) for t in self.knots]
-        new = [knots.split(None if marked is None else marked[s]) for s, knots in enumerate(old)]
-        if self.logits is not None:
-            logits = self.logits.detach().double()
-            every = torch.ones_like(logits, dtype=torch.bool) if marked is None else marked
-            before = self.get_buffer("least").double()
-            fine = [split_logits(row, every[s], before) for s, row in enumerate(logits)]
-            least = float(before) / 2
-            ends = self.get_buffer("ends").double()
-            new = [Knots(free_knots(row, ends, order, before / 2), order) for row in fine]
+        old = [Knots(_exact(t), self.order) for t in self.knots]
+        marks = [None] * len(old) if marked is None else list(marked.cpu())
+        if self.logits is None:
+            new, least = [knots.split(mark) for knots, mark in zip(old, marks, strict=True)], None
+        else:
+            new, least = self._split_free(self.logits, marks)
         matrices = torch.stack([refinement(a, b) for a, b in zip(old, new, strict=True)])
         t = torch.stack([knots.t for knots in new])
-        finer = BSplines(t, order, self.inputs, outputs=self.outputs, least=least)
+        finer = BSplines(t, self.order, self.inputs, outputs=self.outputs, least=least)
         sets = (1 if len(t) == 1 else self.inputs, self.outputs or 1)
         return finer.to(self.knots), matrices.unflatten(0, sets).to(self.knots)
+
+    def _split_free(self, logits: Tensor, marks: Sequence[Tensor | None]) -> tuple[list[Knots], float]:
+        """Finer knots that are trained on, and their smallest span."""
+        ends, least = _exact(self.get_buffer("ends")), _exact(self.get_buffer("least"))
+        fine = [split_logits(row, mark, least) for row, mark in zip(_exact(logits), marks, strict=True)]
+        return [Knots(free_knots(row, ends, self.order, least / 2), self.order) for row in fine], float(least) / 2
 
     def _freed(self, logits: Tensor) -> Tensor:
         return free_knots(logits, self.get_buffer("ends"), self.order, self.get_buffer("least"))
@@ -236,10 +238,15 @@ class PowerReLUs(Edges):
 
     def split(self, marked: Tensor | None = None) -> tuple[PowerReLUs, Tensor]:
         """The functions on finer knots, and P."""
-        old = Knots(self.get_buffer("t").double(), self.order)
-        new = old.split(None if marked is None else marked[0])
+        old = Knots(_exact(self.get_buffer("t")), self.order)
+        new = old.split(None if marked is None else marked[0].cpu())
         finer = PowerReLUs(new.t, self.order, self.inputs).to(self.knots)
         return finer, relu_refinement(old, new)[None, None].to(self.knots)
+
+
+def _exact(t: Tensor) -> Tensor:
+    """Numbers as the algebra of knots wants them: on the CPU, in double precision."""
+    return t.detach().cpu().double()
 
 
 def _intervals(inner: Tensor, x: Tensor) -> Tensor:

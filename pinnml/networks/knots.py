@@ -118,9 +118,10 @@ def free_knots(logits: Tensor, ends: Tensor, order: int, least: Tensor) -> Tenso
     return torch.cat([before, inner, after], dim=-1)
 
 
-def split_logits(logits: Tensor, marked: Tensor, least: Tensor) -> Tensor:
-    """The logits (n',) at which the marked spans (n,) are halved, and the least span as well; the others stay."""
-    n, repeats = len(logits), 1 + marked.long()
+def split_logits(logits: Tensor, marked: Tensor | None, least: Tensor) -> Tensor:
+    """The logits (n',) at which the marked spans (n,), or all, are halved, and the least span; the others stay."""
+    n = len(logits)
+    repeats = 1 + (torch.ones(n, dtype=torch.long) if marked is None else marked.long())
     spans = (least + (1 - n * least) * torch.softmax(logits, dim=0)) / repeats
     fine = spans.repeat_interleave(repeats)
     return torch.log((fine - least / 2) / (1 - len(fine) * least / 2))

@@ -20,7 +20,8 @@ GATHERED = {"cpu": 2**18, "cuda": 2**26}
 def windows(t: Tensor, order: int) -> Tensor:
     """The 2 r knots that matter on every interval, from knots t (..., n + 2 r - 1): (..., n, 2 r)."""
     n = t.shape[-1] - 2 * order + 1
-    return t[..., torch.arange(n).unsqueeze(1) + torch.arange(2 * order)]
+    steps = torch.arange(max(n, 2 * order), device=t.device)
+    return t[..., steps[:n].unsqueeze(1) + steps[: 2 * order]]
 
 
 def pieces(window: Tensor) -> Tensor:
