@@ -150,5 +150,6 @@ def _trouble(step: Step, best: Step) -> Status | None:
 
 
 def _comparable(step: Step, best: Step) -> bool:
-    """Whether two losses are of the same weighted sum."""
-    return step.system.weights == best.system.weights
+    """Whether two losses are of the same weighted sum, on the same level: another one may use other samples."""
+    same_size = step.system.n_params == best.system.n_params
+    return same_size and step.system.weights == best.system.weights

@@ -54,14 +54,14 @@ def solve(
     """Find fields that satisfy the problem's equations; the verdict on the solution says how well.
 
     network: settings such as MLP(...) or Features(...); by default 400 sine features. solver: by default LSGD().
-    points: collocation points in the interior (by default six for each basis function), or a mapping region ->
-    number. seed: the one source of randomness. device: by default the CPU. dtype: float64, or float32 for
-    gradient solvers. out: a folder for settings, history, verdict, checkpoint, fields and picture; without it
-    nothing is written. callback: called with a `Progress` after every step; returning True ends the solve.
-    start: a solution of the same fields on the same domain to go on from, with its own network, so that `network`
-    is left out, and from its trainable parameters. rule: how points are drawn: chebyshev (dense towards the faces),
-    sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the verdict; where nothing
-    else can check it, a second solve with half the basis does, of which the callback hears nothing.
+    points: collocation points in the interior (by default six for each basis function, and three for each parameter
+    of a KAN), or a mapping region -> number. seed: the one source of randomness. device: by default the CPU. dtype:
+    float64, or float32 for gradient solvers. out: a folder for settings, history, verdict, checkpoint, fields and
+    picture; without it nothing is written. callback: called with a `Progress` after every step; returning True ends
+    the solve. start: a solution of the same fields on the same domain to go on from, with its own network, so that
+    `network` is left out, and from its trainable parameters. rule: how points are drawn: chebyshev (dense towards the
+    faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the verdict; where
+    nothing else can check it, a second solve with half the basis does, of which the callback hears nothing.
 
     Raises ProblemError and its kin where the problem does not hold together, SettingsError and DeviceError for
     options that cannot be. A solve that goes wrong numerically does not raise: its status says so. What a function
@@ -156,13 +156,20 @@ def _prepared(asked: _Asked) -> System:
         network = asked.network.build(problem.domain, problem.columns, generator, asked.dtype, asked.device)
     else:
         network = network_of(asked.start, asked.device, asked.dtype)
-    size = network.basis.size * asked.solver.growth
-    wanted = counts(problem, asked.points or max(6 * size, 500))
+    wanted = counts(problem, asked.points or _default_points(network, asked.solver))
     samples = {region: drawn(problem, region, n, generator, asked.rule) for region, n in wanted.items()}
     system = System.build(problem, network, samples)
     generator = torch.Generator().manual_seed(asked.seed + HELD_OUT_STREAM)
     held_out = {region: held_out_sample(problem, region, n, generator) for region, n in wanted.items()}
     return system.with_held_out(system.on(held_out))
+
+
+def _default_points(network: Network, solver: Solver) -> int:
+    """Six for each basis function; where functions are local, three for every parameter, of the level to come."""
+    size = 6 * network.basis.size
+    if network.basis.resolution is not None:
+        size = max(size, 3 * sum(parameter.numel() for parameter in network.parameters()))
+    return max(size * solver.growth, 500)
 
 
 def _measure(problem: Problem, seed: int) -> Measure:

@@ -180,6 +180,66 @@ def test_prolongation_carries_gradients_back_by_its_transpose(kind):
     assert float(prolong(direction) @ on_fine) == pytest.approx(float(direction @ on_coarse), rel=1e-9)
 
 
+def test_the_marked_intervals_cover_the_share_and_no_fewer_would():
+    basis = basis_of(drawn(KAN(2, 1, order=4, intervals=20)))
+    x, squares = spread(3000), torch.rand(3000, generator=torch.Generator().manual_seed(3), dtype=torch.float64) ** 4
+    marking = Marking(Jet(total_order(PLANE.axes, 0), x.unsqueeze(0)), squares, 0.6)
+    marked = basis._marked(marking)[0][0]
+    sums = torch.zeros(20, dtype=torch.float64)
+    for column in x.T:
+        sums.index_add_(0, (20 * column).long(), squares)
+    assert float(sums[marked].sum()) >= 0.6 * float(sums.sum())
+    assert float(sums[marked].sum() - sums[marked].min()) < 0.6 * float(sums.sum())
+
+
+def test_a_collapsed_span_can_be_split_and_has_finite_logits():
+    least, marked = torch.tensor(0.02, dtype=torch.float64), torch.tensor([True, True, False, False])
+    logits = torch.tensor([-60.0, 0.0, 1.0, -70.0], dtype=torch.float64)
+    assert bool(split_logits(logits, marked, least).isfinite().all())
+
+
+def test_trained_knots_are_refined_in_single_precision_too():
+    network = drawn(KAN(3, 1, order=5, intervals=4, knots="edge")).float()
+    inputs = network.inputs(spread().float(), total_order(PLANE.axes, 0))
+    before = network(inputs).value
+    squares = torch.rand(200, generator=torch.Generator().manual_seed(0))
+    after = network.refined(Marking(inputs, squares, 0.5))[0].requires_grad_(False)(inputs).value
+    np.testing.assert_allclose(after, before, atol=1e-4 * float(before.abs().max()))
+
+
+def test_normalised_values_are_what_they_say():
+    for name, function in {"tanh": torch.tanh, "sigmoid": lambda z: 2 * torch.sigmoid(z) - 1}.items():
+        plain, bound = (drawn(KAN(3, 1, order=4, intervals=4, normalise=each)) for each in ("none", name))
+        x = plain.inputs(spread(), total_order(PLANE.axes, 0))
+        z, found = (basis_of(network)._arguments(x)[1][1] for network in (plain, bound))
+        np.testing.assert_allclose(found, function(z), atol=1e-14)
+
+
+def test_directions_stay_in_range_whatever_their_lengths():
+    network = drawn(KAN(3, 1, order=4, intervals=4, first="linear", normalise="range"))
+    corners = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * 2)
+    inputs = Jet(total_order(PLANE.axes, 0), corners[None])
+    values = basis_of(network)._arguments(inputs)[0][1]
+    assert float(values.abs().max()) <= 1 + 1e-15
+    basis_of(network).weights[0].mul_(7.0)
+    np.testing.assert_allclose(basis_of(network)._arguments(inputs)[0][1], values, atol=1e-15)
+    lengths = torch.linalg.vector_norm(basis_of(network.refined()[0]).weights[0], dim=0)
+    np.testing.assert_allclose(lengths.detach(), 1.0, atol=1e-15)
+
+
+def test_the_share_beyond_the_knots_is_a_mean_over_layers():
+    network = drawn(KAN(3, 1, order=4, intervals=4))
+    x = Jet(total_order(PLANE.axes, 0), torch.tensor([[[0.5, 2.0], [0.5, 0.5]]], dtype=torch.float64))
+    hidden = basis_of(network)._arguments(x)[1][1].abs() > 1
+    expected = (0.25 + float(hidden.double().mean())) / 2
+    assert network.basis.remarks(x)["share beyond the knots"] == pytest.approx(expected)
+
+
+def test_one_node_is_not_compared_with_itself():
+    assert KAN(1, 1).halved() is None
+    assert KAN(4, 1).halved() == KAN(2, 1)
+
+
 # The power-ReLU basis
 
 
@@ -267,6 +327,7 @@ def test_single_precision_is_refused_where_relus_lose_their_digits():
         ({"intervals": (4, 4, 4)}, "2 numbers"),
         ({"intervals": (4, 0)}, "whole number"),
         ({"normalise": "softmax"}, "normalise"),
+        ({"normalise": "range"}, "linear first layer"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(options, words):

@@ -176,3 +176,12 @@ def test_a_seed_repeats_a_run_and_another_does_not():
     )
     assert first == again
     assert first != other
+
+
+def test_learning_rates_rise_and_fall_as_asked():
+    rates = [Adam(rate=0.1, ramp=4)._rate(step) for step in (0, 1, 3, 9)]
+    assert rates == pytest.approx([0.025, 0.05, 0.1, 0.1])
+    cycle = [Adam(rate=1.0, cycle=10)._rate(step) for step in (0, 5, 10, 19)]
+    falls = [(1 + math.cos(math.pi * part)) / 2 for part in (0.0, 0.5, 0.0, 0.9)]
+    assert cycle == pytest.approx([0.01 + 0.99 * fall for fall in falls])
+    assert Adam(rate=1.0, decay=0.5)._rate(2000) == 0.25

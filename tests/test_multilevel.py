@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from itertools import groupby, pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from pinnml import KAN, LBFGS, Adam, LevenbergMarquardt, MultichannelMLP, Multilevel, Problem, solve
+from pinnml import (
+    KAN,
+    LBFGS,
+    MLP,
+    Adam,
+    Box,
+    Equation,
+    LevenbergMarquardt,
+    MultichannelMLP,
+    Multilevel,
+    Points,
+    Problem,
+    solve,
+)
 from pinnml.errors import SettingsError
 from pinnml.networks.knots import Knots
 from pinnml.networks.nesting import change_of_basis
@@ -57,11 +71,65 @@ def test_coarse_levels_use_a_part_of_the_samples_and_the_last_one_all():
     system = prepared(wave(), KAN(3, 1, intervals=4))
     solver = Multilevel(inner=LevenbergMarquardt(steps=1), levels=2, oversampling=2.0)
     theta = system.initial()
-    first = solver.step(system, theta, solver.init(system, theta))
-    second = solver.step(first.system, first.theta, first.state)
-    assert solver._thinned(system, 0).n_residuals == 2 * system.n_params < system.n_residuals
-    assert second.system.n_residuals == system.n_residuals
-    assert second.state.level == 1
+    state = solver.init(system, theta)
+    step = solver.step(system, theta, state)
+    assert state.part is not None
+    assert state.part.n_residuals == 2 * system.n_params < system.n_residuals
+    assert step.state.part is None
+    assert step.system.n_residuals == system.n_residuals
+    # the loss is that of all samples again, so that what comes after can be compared with it
+    assert step.report.loss == pytest.approx(float(step.system.loss(step.theta)), rel=1e-12)
+
+
+def test_a_solve_that_is_interrupted_on_a_coarse_level_is_judged_on_all_samples():
+    solver = Multilevel(inner=LevenbergMarquardt(steps=30), levels=2, oversampling=1.0)
+    solution = solve(poisson.problem(), KAN(3, 1), solver, points=600, callback=lambda progress: progress.step == 5)
+    assert solution.settings["points"]["interior"] == 600
+    assert solution.verdict.notes["level"] == 0
+
+
+def test_a_level_that_fits_its_few_samples_does_not_count_as_divergence():
+    coarse = LevenbergMarquardt(steps=60, patience=60)
+    solver = Multilevel(coarse=coarse, inner=LevenbergMarquardt(steps=10), levels=2, oversampling=1)
+    solution = solve(regression.problem(2000), KAN(3, 1, intervals=4), solver, points=2000)
+    assert solution.verdict.status.name != "DIVERGED"
+    assert solution.verdict.notes["level"] == 1
+
+
+def test_weights_that_a_level_settles_on_are_kept():
+    inner = LevenbergMarquardt(steps=3, balance=True)
+    solver = Multilevel(inner=inner, levels=2, oversampling=2.0)
+    system = prepared(poisson.problem(), KAN(3, 1), points=400)
+    theta = system.initial()
+    step = solver.step(system, theta, solver.init(system, theta))
+    assert step.system.weights != system.weights
+    for _ in range(2):
+        step = solver.step(step.system, step.theta, step.state)
+    assert step.state.level == 1
+    assert step.system.weights != system.weights
+
+
+def test_unknown_numbers_of_a_problem_survive_a_refinement():
+    def cooling(u, rate):
+        return u.d("t") + rate * u
+
+    t = np.linspace(0, 1, 20)
+    problem = Problem(
+        domain=Box(t=(0, 1)),
+        fields=("u",),
+        equations=(Equation(cooling), Equation(lambda u, seen: u - seen, on="sensor", name="fit")),
+        parameters={"rate": 1.0},
+        data={"sensor": Points({"t": t}, {"seen": np.exp(-2.5 * t)})},
+    )
+    system = prepared(problem, KAN(2, 1), points=40)
+    theta = system.initial()
+    theta[system.own] = 1.7
+    for share in (None, 0.5):
+        fine, start, prolong = system.refine(theta, share)
+        assert float(start[fine.own]) == 1.7
+        assert float(prolong(theta)[fine.own]) == 1.7
+    verdict = solve(problem, KAN(2, 1, order=6), Multilevel(inner=LevenbergMarquardt(steps=20), levels=2)).verdict
+    assert verdict.parameters_found["rate"] == pytest.approx(2.5, rel=1e-4)
 
 
 def test_local_refinement_takes_fewer_functions():
@@ -108,12 +176,20 @@ def test_curvature_is_carried_over():
     assert len(after["old_stps"][0]) > len(before["old_stps"][0])
 
 
+def test_a_trust_radius_is_carried_over():
+    before, after = refined_state(LevenbergMarquardt(), 5)
+    assert after.radius != 1.0
+    assert after.losses == before.losses[:1]
+
+
 def test_moments_of_adam_are_carried_over():
     before, after = refined_state(Adam(), 4)
     old, new = before.optimiser.state[before.parameter], after.optimiser.state[after.parameter]
     assert float(new["step"]) == 4
     assert len(new["exp_avg"]) == len(after.parameter) > len(old["exp_avg"])
+    # roots are prolonged: none becomes negative, and each is at most the largest
     assert bool((new["exp_avg_sq"] >= 0).all())
+    assert float(new["exp_avg_sq"].max()) <= float(old["exp_avg_sq"].max()) * (1 + 1e-12)
 
 
 def test_a_level_begins_anew_where_nothing_is_to_be_carried_over():
@@ -214,6 +290,11 @@ def test_levels_of_splines_gain_and_levels_of_relus_stand_still():
         ({"adaptive": 1.5}, "share"),
         ({"adaptive": 0.0}, "above 0"),
         ({"oversampling": -1}, "above 0"),
+        ({"oversampling": 0.7}, "1 or more"),
+        ({"schedule": 5}, "3 numbers"),
+        ({"schedule": "555"}, "3 numbers"),
+        ({"coarse": 0}, "solver of one level"),
+        ({"inner": LevenbergMarquardt(seconds=3)}, "time limit of its own"),
         ({"inner": Multilevel()}, "solver of one level"),
         ({"coarse": "lm"}, "solver of one level"),
         ({"transfer": "yes"}, "True or False"),
@@ -222,3 +303,16 @@ def test_levels_of_splines_gain_and_levels_of_relus_stand_still():
 def test_options_that_cannot_be_are_refused(options, words):
     with pytest.raises(SettingsError, match=words):
         Multilevel(**options)
+
+
+def test_a_network_without_levels_is_refused_before_the_first_step():
+    seen: list[int] = []
+    with pytest.raises(SettingsError, match="no levels to refine"):
+        solve(poisson.problem(), MLP(10, 1), Multilevel(), points=100, callback=lambda p: seen.append(p.step))
+    assert not seen
+
+
+def test_a_schedule_of_numpy_is_kept_as_plain_numbers(tmp_path):
+    solver = Multilevel(inner=LevenbergMarquardt(), levels=2, schedule=np.array([2, 2]))
+    assert solver.schedule == (2, 2)
+    solve(poisson.problem(), KAN(2, 1), solver, points=60, out=tmp_path / "run")

@@ -14,12 +14,13 @@ from pinnml.errors import SettingsError
 from pinnml.networks.knots import Knots
 from pinnml.networks.nesting import (
     change_of_basis,
+    recursive_change_of_basis,
     refinement,
     relu_basis,
     uniform_change_of_basis,
     uniform_refinement,
 )
-from pinnml.networks.splines import dense, local_series, pieces, windows
+from pinnml.networks.splines import dense, interval_of, pieces, series, windows
 
 ORDERS = range(1, 6)
 
@@ -37,6 +38,14 @@ def inside(knots: Knots, n: int = 101) -> Tensor:
     low, high = float(knots.inner[0]), float(knots.inner[-1])
     points = torch.linspace(low, high - 1e-9 * (high - low), n, dtype=torch.float64)
     return torch.cat([points, knots.inner[:-1]])
+
+
+def local_series(knots: Knots, x: Tensor, order: int) -> tuple[Tensor, Tensor]:
+    """The first function that is not zero at x (n,), and Taylor coefficients of the r of them, (order + 1, n, r)."""
+    first = interval_of(knots.inner, x)
+    start, width = knots.inner[:-1][first], knots.inner.diff()[first]
+    polynomials = pieces(windows(knots.t, knots.order))[first]
+    return first, torch.stack(series(polynomials, (x - start) / width, width, order))
 
 
 def functions(knots: Knots, x: Tensor, derivative: int = 0) -> Tensor:
@@ -129,7 +138,9 @@ def test_the_relu_functions_span_the_same_space(order):
 def test_the_closed_form_of_the_change_of_basis_is_the_recursion(order):
     knots = Knots.uniform(0.0, 1.0, 9, order)
     closed = uniform_change_of_basis(knots.size, order, 1 / 9)
-    np.testing.assert_allclose(change_of_basis(knots), closed, rtol=1e-12, atol=1e-13 * float(closed.abs().max()))
+    limit = 1e-13 * float(closed.abs().max())
+    np.testing.assert_allclose(recursive_change_of_basis(knots), closed, rtol=1e-12, atol=limit)
+    np.testing.assert_allclose(change_of_basis(knots), closed, rtol=1e-13)
 
 
 #: Largest over smallest eigenvalue of A^T A without spacing, 50 functions.

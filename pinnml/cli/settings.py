@@ -16,7 +16,14 @@ from pinnml.solvers import SOLVERS, Solver
 T = TypeVar("T")
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 #: What stands in a message for a type.
-WORDS = {float: "a number", int: "a whole number", str: "a word", bool: "True or False", type(None): "None"}
+WORDS = {
+    Solver: "a solver, such as lm or (lm:steps=50)",
+    float: "a number",
+    int: "a whole number",
+    str: "a word",
+    bool: "True or False",
+    type(None): "None",
+}
 
 
 def chosen(text: str, what: str, registry: Mapping[str, type[T]], own: T | None) -> T:

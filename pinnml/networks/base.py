@@ -97,9 +97,9 @@ class Basis(nn.Module, ABC):
         return self.size
 
     @property
-    def resolution(self) -> float:
-        """How many pieces the functions have along an argument: what levels multiply."""
-        return 1.0
+    def resolution(self) -> float | None:
+        """How many pieces the functions have along an argument, which levels multiply; None if there are no levels."""
+        return None
 
     def outputs(self, x: Jet, coef: Tensor) -> Jet:
         """basis(x) @ coef, (K, n, m), for a head coef (k, m)."""
@@ -112,8 +112,8 @@ class Basis(nn.Module, ABC):
         """
         raise SettingsError(
             "this network has no levels to refine",
-            expected="a KAN",
-            got=type(self).__name__,
+            expected="a network of splines",
+            got=f"one of {self.size} functions that cannot be refined",
             cure="choose network=KAN(...), or another solver",
         )
 

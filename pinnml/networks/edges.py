@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pinnml.calculus import Jet
 from pinnml.networks.base import Trace
-from pinnml.networks.knots import Knots, free_knots, split_logits
+from pinnml.networks.knots import Knots, free_knots, span_logits, split_logits
 from pinnml.networks.nesting import refinement, relu_refinement
 from pinnml.networks.splines import LocalProduct, dense, interval_of, pieces, series, windows
 
@@ -45,13 +45,19 @@ class Edges(nn.Module, ABC):
 
     @property
     @abstractmethod
-    def intervals(self) -> int:
-        """The number of intervals between the ends of the knots."""
+    def knots(self) -> Tensor:
+        """The knots, (sets, n + 2 r - 1)."""
 
     @property
-    @abstractmethod
+    def intervals(self) -> int:
+        """The number of intervals between the ends of the knots, n."""
+        return self.knots.shape[1] - 2 * self.order + 1
+
+    @property
     def inner(self) -> Tensor:
         """The knots between the ends, (sets, n + 1)."""
+        knots = self.knots
+        return knots[:, self.order - 1 : knots.shape[1] - self.order + 1]
 
     @abstractmethod
     def features(self, x: Jet, trace: Trace | None, name: str) -> Jet:
@@ -97,22 +103,12 @@ class BSplines(Edges):
             spans = inner.diff(dim=1) / (inner[:, -1:] - inner[:, :1])
             self.register_buffer("ends", inner[0, [0, -1]])
             self.register_buffer("least", torch.tensor(least, dtype=t.dtype))
-            self.logits = nn.Parameter(torch.log((spans - least) / (1 - spans.shape[1] * least)))
+            self.logits = nn.Parameter(span_logits(spans, least))
 
     @property
     def knots(self) -> Tensor:
         """The knots, (sets, n + 2 r - 1)."""
         return self.get_buffer("t") if self.logits is None else self._freed(self.logits)
-
-    @property
-    def intervals(self) -> int:
-        """The number of intervals between the ends of the knots."""
-        return self.logits.shape[1] if self.logits is not None else self.get_buffer("t").shape[1] - 2 * self.order + 1
-
-    @property
-    def inner(self) -> Tensor:
-        """The knots between the ends, (sets, n + 1)."""
-        return self.knots[:, self.order - 1 : self.order + self.intervals]
 
     def features(self, x: Jet, trace: Trace | None, name: str) -> Jet:
         """All splines of all arguments, (K, n, p N)."""
@@ -129,31 +125,30 @@ class BSplines(Edges):
             argument = self.size * torch.arange(self.inputs, device=first.device)
             rows = ((first + argument).unsqueeze(-1) + step).flatten(start_dim=1)
             return LocalProduct.apply(local.coefficients.flatten(start_dim=2), rows, weight)  # pyright: ignore
-        features = self.features(x, trace, entry.edges).coefficients
-        z = features @ weight
-        if trace is not None:
-            trace.layer(entry.weight, features, z)
-        return z
+        return _with_zeros(self, x, weight, trace, entry)
 
     def split(self, marked: Tensor | None = None) -> tuple[BSplines, Tensor]:
         """The splines on finer knots, and P by set."""
-        old = [Knots(_exact(t), self.order) for t in self.knots]
-        marks = [None] * len(old) if marked is None else list(marked.cpu())
+        marks = [None] * len(self.knots) if marked is None else list(marked.cpu())
         if self.logits is None:
-            new, least = [knots.split(mark) for knots, mark in zip(old, marks, strict=True)], None
+            old, least = [Knots(_exact(t), self.order) for t in self.knots], None
+            new = [knots.split(mark) for knots, mark in zip(old, marks, strict=True)]
         else:
-            new, least = self._split_free(self.logits, marks)
+            old, new, least = self._split_free(self.logits, marks)
         matrices = torch.stack([refinement(a, b) for a, b in zip(old, new, strict=True)])
         t = torch.stack([knots.t for knots in new])
         finer = BSplines(t, self.order, self.inputs, outputs=self.outputs, least=least)
         sets = (1 if len(t) == 1 else self.inputs, self.outputs or 1)
         return finer.to(self.knots), matrices.unflatten(0, sets).to(self.knots)
 
-    def _split_free(self, logits: Tensor, marks: Sequence[Tensor | None]) -> tuple[list[Knots], float]:
-        """Finer knots that are trained on, and their smallest span."""
+    def _split_free(self, logits: Tensor, marks: Sequence[Tensor | None]) -> tuple[list[Knots], list[Knots], float]:
+        """Trained knots, the finer ones to train on, and the smallest span of these."""
         ends, least = _exact(self.get_buffer("ends")), _exact(self.get_buffer("least"))
-        fine = [split_logits(row, mark, least) for row, mark in zip(_exact(logits), marks, strict=True)]
-        return [Knots(free_knots(row, ends, self.order, least / 2), self.order) for row in fine], float(least) / 2
+        coarse = list(_exact(logits))
+        fine = [split_logits(row, mark, least) for row, mark in zip(coarse, marks, strict=True)]
+        old = [Knots(free_knots(row, ends, self.order, least), self.order) for row in coarse]
+        new = [Knots(free_knots(row, ends, self.order, least / 2), self.order) for row in fine]
+        return old, new, float(least) / 2
 
     def _freed(self, logits: Tensor) -> Tensor:
         return free_knots(logits, self.get_buffer("ends"), self.order, self.get_buffer("least"))
@@ -207,16 +202,6 @@ class PowerReLUs(Edges):
         """The knots, (1, n + 2 r - 1)."""
         return self.get_buffer("t").unsqueeze(0)
 
-    @property
-    def intervals(self) -> int:
-        """The number of intervals between the ends of the knots."""
-        return self.knots.shape[1] - 2 * self.order + 1
-
-    @property
-    def inner(self) -> Tensor:
-        """The knots between the ends, (1, n + 1)."""
-        return self.knots[:, self.order - 1 : self.order + self.intervals]
-
     def features(self, x: Jet, trace: Trace | None, name: str) -> Jet:
         """All functions of all arguments, (K, n, p N)."""
         t, inner, r = self.knots[0, : self.size], self.inner[0], self.order
@@ -230,11 +215,7 @@ class PowerReLUs(Edges):
 
     def product(self, x: Jet, weight: Tensor, trace: Trace | None, entry: Entry) -> Tensor:
         """The sums."""
-        features = self.features(x, trace, entry.edges).coefficients
-        z = features @ weight
-        if trace is not None:
-            trace.layer(entry.weight, features, z)
-        return z
+        return _with_zeros(self, x, weight, trace, entry)
 
     def split(self, marked: Tensor | None = None) -> tuple[PowerReLUs, Tensor]:
         """The functions on finer knots, and P."""
@@ -242,6 +223,15 @@ class PowerReLUs(Edges):
         new = old.split(None if marked is None else marked[0].cpu())
         finer = PowerReLUs(new.t, self.order, self.inputs).to(self.knots)
         return finer, relu_refinement(old, new)[None, None].to(self.knots)
+
+
+def _with_zeros(edges: Edges, x: Jet, weight: Tensor, trace: Trace | None, entry: Entry) -> Tensor:
+    """The sums from all functions, those that are zero included: what a Jacobian is made of."""
+    features = edges.features(x, trace, entry.edges).coefficients
+    z = features @ weight
+    if trace is not None:
+        trace.layer(entry.weight, features, z)
+    return z
 
 
 def _exact(t: Tensor) -> Tensor:

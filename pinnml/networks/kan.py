@@ -44,7 +44,7 @@ class SplineLayers(Basis):
         return max(edges.inputs * edges.order for edges in self._edges)
 
     @property
-    def resolution(self) -> float:
+    def resolution(self) -> float | None:
         """The mean number of intervals."""
         return sum(edges.intervals for edges in self._edges) / len(self.edges)
 

@@ -15,6 +15,8 @@ from pinnml.errors import SettingsError
 
 #: Knots, and spacings, that differ by less than this relative to their size count as equal.
 SAME = 1e-12
+#: A trained span that is all but the least one still has a finite logit.
+SMALLEST = 1e-30
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +74,15 @@ class Knots:
             return (self.inner[1:] + self.inner[:-1]) / 2
         return self.t[1:-1].unfold(0, self.order - 1, 1).mean(dim=1)
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all spacings are equal, but for round-off."""
+        return bool((self.t.diff() - self.spacing).abs().max() <= SAME * self.spacing * self.intervals)
+
     def halves(self, other: Knots) -> bool:
         """Whether these are equally spaced, and `other` has twice as many of half the spacing."""
-        spacings = self.t.diff(), 2 * other.t.diff()
-        width = SAME * float(self.inner[-1] - self.inner[0])
-        even = all(bool((each - spacings[0][0]).abs().max() <= width) for each in spacings)
-        return even and other.intervals == 2 * self.intervals and bool(_near(self.inner[0], other.inner[0]))
+        twice = self.is_uniform and other.is_uniform and other.intervals == 2 * self.intervals
+        return twice and bool(_near(self.inner[[0, -1]], other.inner[[0, -1]]).all())
 
     def split(self, marked: Tensor | None = None) -> Knots:
         """The knots with the middle of every interval added, or of those marked, (n,).
@@ -124,7 +129,12 @@ def split_logits(logits: Tensor, marked: Tensor | None, least: Tensor) -> Tensor
     repeats = 1 + (torch.ones(n, dtype=torch.long) if marked is None else marked.long())
     spans = (least + (1 - n * least) * torch.softmax(logits, dim=0)) / repeats
     fine = spans.repeat_interleave(repeats)
-    return torch.log((fine - least / 2) / (1 - len(fine) * least / 2))
+    return span_logits(fine, least / 2)
+
+
+def span_logits(spans: Tensor, least: Tensor | float) -> Tensor:
+    """The logits (..., n) of spans, parts of the whole range, none of which is smaller than the least."""
+    return torch.log(((spans - least) / (1 - spans.shape[-1] * least)).clamp(min=SMALLEST))
 
 
 def _near(t: Tensor, other: Tensor) -> Tensor:

@@ -21,7 +21,14 @@ def relu_basis(knots: Knots, x: Tensor) -> Tensor:
 
 
 def change_of_basis(knots: Knots) -> Tensor:
-    """A (N, N) with b = A psi: B-splines from power-ReLU functions, by recursion, for any knots."""
+    """A (N, N) with b = A psi: B-splines from power-ReLU functions; in closed form for equally spaced knots."""
+    if knots.is_uniform:
+        return uniform_change_of_basis(knots.size, knots.order, knots.spacing).to(knots.t)
+    return recursive_change_of_basis(knots)
+
+
+def recursive_change_of_basis(knots: Knots) -> Tensor:
+    """The same for any knots, order by order."""
     t, r, size = knots.t, knots.order, knots.size
     a = torch.eye(size + r, dtype=t.dtype, device=t.device)
     a = a - torch.diag(a.new_ones(size + r - 1), 1)
@@ -33,7 +40,7 @@ def change_of_basis(knots: Knots) -> Tensor:
 
 
 def uniform_change_of_basis(size: int, order: int, spacing: float) -> Tensor:
-    """The same in closed form for equal spacing h: A_ij = (-1)^(j-i) C(r, j-i) / ((r-1)! h^(r-1))."""
+    """The same for equal spacing h: A_ij = (-1)^(j-i) C(r, j-i) / ((r-1)! h^(r-1))."""
     a = torch.zeros((size, size), dtype=torch.float64)
     for s in range(min(order, size - 1) + 1):
         value = (-1) ** s * comb(order, s) / (factorial(order - 1) * spacing ** (order - 1))

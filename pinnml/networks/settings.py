@@ -100,9 +100,9 @@ class MLP:
         coef = torch.randn((basis.size, columns), generator=generator, dtype=torch.float64)
         return Network(inputs, basis, coef * math.sqrt(2 / (basis.size + columns))).to(device, dtype)
 
-    def halved(self) -> MLP:
-        """The same with half the width, to compare with."""
-        return replace(self, width=max(self.width // 2, 1))
+    def halved(self) -> MLP | None:
+        """The same with half the width, to compare with; None for one neuron."""
+        return replace(self, width=self.width // 2) if self.width > 1 else None
 
     def _chosen(self) -> tuple[str, str]:
         """The activation and the initialisation, defaults filled in."""
@@ -154,9 +154,9 @@ class Features:
         coef = torch.zeros((basis.size, columns), dtype=torch.float64)
         return Network(inputs, basis, coef).to(device, dtype)
 
-    def halved(self) -> Features:
-        """The same with half the functions, to compare with."""
-        return replace(self, count=max(self.count // 2, 1))
+    def halved(self) -> Features | None:
+        """The same with half the functions, to compare with; None for one function."""
+        return replace(self, count=self.count // 2) if self.count > 1 else None
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,9 @@ class SplineNetwork(ABC):
         settle(self, flag, "bias")
         for name, valid in (("first", FIRST), ("normalise", NORMALISERS)):
             choice(f"choice of {name}", getattr(self, name), valid)
+        if self.normalise == "range" and self.first != "linear":
+            cure = "write first='linear', or normalise='tanh'"
+            raise SettingsError("normalise='range'", expected="a linear first layer", got=self.first, cure=cure)
         layers = self.depth + (self.first == "spline")
         each = list(self.intervals) if isinstance(self.intervals, (list, tuple)) else [self.intervals] * layers
         for number in each:
@@ -79,9 +82,9 @@ class SplineNetwork(ABC):
         basis = SplineLayers(weights[:-1], edges, biases, normalise=self.normalise)
         return Network(inputs, basis, weights[-1]).to(device, dtype)
 
-    def halved(self) -> Self:
-        """The same with half the nodes, to compare with."""
-        return replace(self, width=max(self.width // 2, 1))
+    def halved(self) -> Self | None:
+        """The same with half the nodes, to compare with; None for one node."""
+        return replace(self, width=self.width // 2) if self.width > 1 else None
 
     def _knots(self) -> list[Knots]:
         """The knots of every layer that has edge functions."""
@@ -109,9 +112,11 @@ class KAN(SplineNetwork):
     width: nodes of each hidden layer; depth: hidden layers; order: of the splines, degree order - 1; intervals:
     between the ends of the knots, one number or one for each layer of splines; first: "spline" on every edge of the
     first layer, or "linear"; normalise: "tanh" or "sigmoid" (2 sigmoid - 1) keeps hidden values between the knots,
-    "none" lets splines go on as polynomials; bias: one for each hidden node; inputs: as for MLP. knots: "fixed", or
-    trained: one set for each "layer", "input" or "edge" (the head has one for each input at most); least_span: the
-    smallest span of trained knots, as a part of the mean one. Raises SettingsError for settings that cannot be.
+    "range" the directions of a linear first layer, and values behind splines as "tanh" does, "none" lets splines go on
+    as polynomials; bias: one for each hidden node, with which values may leave again; inputs: as for MLP. knots:
+    "fixed", or trained: one set for each "layer", "input" or "edge" (the head has one for each input at most);
+    least_span: the smallest span of trained knots, as a part of the mean one. Raises SettingsError for settings that
+    cannot be.
     """
 
     knots: str = "fixed"

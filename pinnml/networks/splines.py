@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml.networks.knots import Knots
-
 #: Numbers of the weights that are gathered at a time: few enough to stay in a CPU's cache, or many for a GPU.
 GATHERED = {"cpu": 2**18, "cuda": 2**26}
 
@@ -66,17 +64,6 @@ def interval_of(inner: Tensor, x: Tensor) -> Tensor:
     """The number of the interval between knots inner (n + 1,) in which x (...) lies; the first or last beyond."""
     found = torch.searchsorted(inner.detach().contiguous(), x.detach().contiguous(), right=True) - 1
     return found.clamp(0, inner.shape[-1] - 2)
-
-
-def local_series(knots: Knots, x: Tensor, order: int) -> tuple[Tensor, Tensor]:
-    """The r functions that are not zero at x: the number of the first, and Taylor coefficients (order + 1, ..., r).
-
-    x (...), numbers (...). Coefficient m is the m-th derivative over m!.
-    """
-    first, window = interval_of(knots.inner, x), windows(knots.t, knots.order)
-    start = knots.inner[:-1][first]
-    width = knots.inner[1:][first] - start
-    return first, torch.stack(series(pieces(window)[first], (x - start) / width, width, order))
 
 
 def dense(first: Tensor, local: Tensor, size: int) -> Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from pinnml.checks import flag, or_none, positive, settle, whole_number
+from pinnml.checks import flag, positive, settle, whole_number
 from pinnml.errors import SettingsError
 from pinnml.solvers.base import Report, Solver, Status, Step
 from pinnml.solvers.levenberg_marquardt import LevenbergMarquardt
@@ -20,8 +21,8 @@ from pinnml.system import System
 class State:
     """The level, counted from 0, the steps taken on it, its solver's state, and the work so far.
 
-    coarsest: the resolution of the first level, which makes one unit of work. full: the level's system with all
-    samples, of which the level may use a part.
+    coarsest: the resolution of the first level, which makes one unit of work. part: the level's system on a part of
+    the samples, None where it uses all.
     """
 
     level: int
@@ -29,7 +30,7 @@ class State:
     inner: Any
     work: float
     coarsest: float
-    full: System
+    part: System | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,18 +61,18 @@ class Multilevel(Solver):
     def __post_init__(self) -> None:
         super().__post_init__()
         settle(self, whole_number, "levels")
-        settle(self, or_none(positive), "oversampling")
         settle(self, flag, "transfer")
-        for name in ("inner", "coarse"):
-            solver = getattr(self, name) or self.inner
-            if not isinstance(solver, Solver) or isinstance(solver, Multilevel):
-                cure = f"give settings, such as {name}=LevenbergMarquardt(steps=100)"
-                raise SettingsError(name, expected="a solver of one level", got=repr(solver), cure=cure)
+        _check_level_solver("inner", self.inner)
+        if self.coarse is not None:
+            _check_level_solver("coarse", self.coarse)
         if self.schedule is not None:
-            self._check_schedule(self.schedule)
+            object.__setattr__(self, "schedule", _checked_schedule(self.schedule, self.levels))
+        if self.oversampling is not None and positive("oversampling", self.oversampling) < 1:
+            cure = "write oversampling=4, or leave it out to use all samples"
+            raise SettingsError("oversampling", expected="a number of 1 or more", got=self.oversampling, cure=cure)
         if self.adaptive is not None and positive("adaptive", self.adaptive) > 1:
             cure = "write adaptive=0.5, or leave it out to refine everywhere"
-            raise SettingsError("adaptive", expected="a share from 0 to 1", got=self.adaptive, cure=cure)
+            raise SettingsError("adaptive", expected="a share above 0, up to 1", got=self.adaptive, cure=cure)
 
     @property
     def most_steps(self) -> int:
@@ -84,36 +85,43 @@ class Multilevel(Solver):
         return 2 ** (self.levels - 1)
 
     def init(self, system: System, theta: Tensor) -> State:
-        """The coarsest level."""
-        inner = self._solver(0).init(self._thinned(system, 0), theta)
-        return State(0, 0, inner, 0.0, system.network.basis.resolution, system)
+        """The coarsest level. Raises SettingsError for a network that cannot be refined."""
+        resolution = system.network.basis.resolution
+        if resolution is None:
+            system.network.refined()  # raises
+        part = self._part(system, 0)
+        return State(0, 0, self._solver(0).init(part or system, theta), 0.0, resolution or 1.0, part)
 
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """One step of the level's solver, and a refinement if it was the last of its level."""
-        solver = self._solver(state.level)
-        system = self._thinned(state.full, state.level) if state.steps == 0 else system
-        step = solver.step(system, theta, state.inner)
-        work = state.work + system.network.basis.resolution / state.coarsest
-        state = replace(state, steps=state.steps + 1, inner=step.state, work=work)
+        step = self._solver(state.level).step(state.part or system, theta, state.inner)
+        part, whole = None, step.system
+        if state.part is not None:
+            part, whole = step.system, system.with_weights(step.system.weights)
+        work = state.work + (system.network.basis.resolution or 1.0) / state.coarsest
+        state = State(state.level, state.steps + 1, step.state, work, state.coarsest, part)
         report = step.report
         over = report.status is not None or state.steps >= self._limit(state.level)
         notes = {**report.notes, "level": state.level, "work": work}
-        if not over or state.level == self.levels - 1:
-            status = report.status or (Status.STEPS if over else None)
-            return Step(step.system, step.theta, state, Report(report.loss, status, notes))
-        return self._refined(step, state, Report(report.loss, None, notes))
+        if over and state.level < self.levels - 1:
+            return self._refined(whole, step.theta, state, Report(report.loss, None, notes))
+        status = report.status or (Status.STEPS if over else None)
+        return Step(whole, step.theta, state, Report(report.loss, status, notes))
 
-    def _refined(self, step: Step, state: State, report: Report) -> Step:
-        """The same fields on the next level."""
-        full = state.full.with_weights(step.system.weights)
-        fine, theta, prolong = full.refine(step.theta, self.adaptive)
+    def _refined(self, system: System, theta: Tensor, state: State, report: Report) -> Step:
+        """The same fields on the next level; the loss is told anew where that level uses other samples."""
+        fine, theta, prolong = system.refine(theta, self.adaptive)
         before, after = self._solver(state.level), self._solver(state.level + 1)
-        level = self._thinned(fine, state.level + 1)
+        part = self._part(fine, state.level + 1)
+        used = part or fine
         if self.transfer and type(before) is type(after):
-            inner = after.carried(state.inner, level, theta, prolong)
+            inner = after.carried(state.inner, used, theta, prolong)
         else:
-            inner = after.init(level, theta)
-        return Step(fine, theta, replace(state, level=state.level + 1, steps=0, inner=inner, full=fine), report)
+            inner = after.init(used, theta)
+        if state.part is not None:
+            with torch.no_grad():
+                report = replace(report, loss=float(used.loss(theta)))
+        return Step(fine, theta, State(state.level + 1, 0, inner, state.work, state.coarsest, part), report)
 
     def _solver(self, level: int) -> Solver:
         return self.inner if level == self.levels - 1 else self.coarse or self.inner
@@ -122,16 +130,31 @@ class Multilevel(Solver):
         """The most steps of a level."""
         return self._solver(level).steps if self.schedule is None else self.schedule[level]
 
-    def _thinned(self, system: System, level: int) -> System:
-        """The system on as many samples as the level needs, judged by the same held-out ones."""
+    def _part(self, system: System, level: int) -> System | None:
+        """The system on as many samples as the level needs, or None for all."""
         if self.oversampling is None or level == self.levels - 1:
-            return system
-        thinned = system.subset(math.ceil(self.oversampling * system.n_params))
-        return thinned if system.held_out is None else thinned.with_held_out(system.held_out)
+            return None
+        return system.subset(math.ceil(self.oversampling * system.n_params))
 
-    def _check_schedule(self, schedule: Sequence[int]) -> None:
-        for number in schedule:
-            whole_number("steps of a level", number)
-        if len(schedule) != self.levels:
-            cure = f"write levels={len(schedule)}, or one number for each level"
-            raise SettingsError("schedule", expected=f"{self.levels} numbers", got=schedule, cure=cure)
+
+def _check_level_solver(name: str, solver: object) -> None:
+    """Refuse what cannot train one level."""
+    cure = f"give settings, such as {name}=LevenbergMarquardt(steps=100)"
+    if not isinstance(solver, Solver) or isinstance(solver, Multilevel):
+        got = type(solver).__name__ if isinstance(solver, Solver) else repr(solver)
+        raise SettingsError(name, expected="a solver of one level", got=got, cure=cure)
+    if solver.seconds is not None:
+        got, cure = f"seconds={solver.seconds:g}", "write seconds= on Multilevel itself, or steps= here"
+        raise SettingsError(name, expected="a solver without a time limit of its own", got=got, cure=cure)
+
+
+def _checked_schedule(schedule: object, levels: int) -> tuple[int, ...]:
+    """The steps of every level as plain numbers."""
+    if not isinstance(schedule, Iterable) or isinstance(schedule, str):
+        cure = "write one number for each level, such as (800, 400, 200)"
+        raise SettingsError("schedule", expected=f"{levels} numbers", got=repr(schedule), cure=cure)
+    numbers = tuple(whole_number("steps of a level", number) for number in schedule)
+    if len(numbers) != levels:
+        cure = f"write levels={len(numbers)}, or one number for each level"
+        raise SettingsError("schedule", expected=f"{levels} numbers", got=schedule, cure=cure)
+    return numbers
