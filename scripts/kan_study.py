@@ -103,7 +103,7 @@ REGRESSION = Experiment(
 )
 BURGERS = Experiment(
     burgers_by_penalty,
-    {"width": 20, "depth": 2, "order": 4, "intervals": 5, "first": "linear"},
+    {"width": 20, "depth": 2, "order": 4, "intervals": 5, "first": "linear", "normalise": "tanh"},
     {"coarse": (3200, 0, 0), "fine": (0, 0, 800), "multilevel": (800, 400, 200)},
     Adam(steps=10**6, rate=1e-3, patience=10**6),
     {"interior": 4096, "initial": 64, "x=-1": 64, "x=1": 64},
