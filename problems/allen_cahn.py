@@ -103,11 +103,11 @@ recipe = Recipe(
     network=KAN(8, 2, order=6, intervals=6),
     solver=Multilevel(
         coarse=LevenbergMarquardt(steps=100, patience=10),
-        inner=LevenbergMarquardt(steps=200, tolerance=1e-5),
+        inner=LevenbergMarquardt(steps=200, tolerance=1e-4),
         levels=2,
         oversampling=4,
     ),
     points={"interior": 6000, "initial": 400},
     rule="sobol",
-    expect=1e-3,
+    expect=1e-2,
 )
