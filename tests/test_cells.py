@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import vtk
-from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from pinnml.domains.cells import KINDS, CellKind, Cells
 from pinnml.domains.geometry import mapped, mapped_facets
