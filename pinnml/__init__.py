@@ -2,10 +2,14 @@
 
 from pinnml.calculus import cross, curl, div, dot, grad, laplacian, normal_derivative
 from pinnml.checkpoint import load
-from pinnml.domains import Box, Graded, Parameter, Periodic, Points
+from pinnml.domains import Box, Graded, Mesh, Parameter, Periodic, Points, Solid
+from pinnml.elements import Element
+from pinnml.equation import Equation, Weak
+from pinnml.modes import modes
 from pinnml.networks import KAN, MLP, Features, MultichannelMLP, Wrapped
-from pinnml.problem import Equation, Problem
+from pinnml.problem import Problem
 from pinnml.recipe import Recipe
+from pinnml.reference import reference
 from pinnml.solution import Solution
 from pinnml.solve import solve
 from pinnml.solvers import LBFGS, LSGD, Adam, LevenbergMarquardt, Multilevel, Schedule
@@ -17,10 +21,12 @@ __all__ = [
     "MLP",
     "Adam",
     "Box",
+    "Element",
     "Equation",
     "Features",
     "Graded",
     "LevenbergMarquardt",
+    "Mesh",
     "MultichannelMLP",
     "Multilevel",
     "Parameter",
@@ -29,7 +35,9 @@ __all__ = [
     "Problem",
     "Recipe",
     "Schedule",
+    "Solid",
     "Solution",
+    "Weak",
     "Wrapped",
     "cross",
     "curl",
@@ -38,6 +46,8 @@ __all__ = [
     "grad",
     "laplacian",
     "load",
+    "modes",
     "normal_derivative",
+    "reference",
     "solve",
 ]

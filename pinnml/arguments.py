@@ -10,6 +10,7 @@ from torch import nn
 
 from pinnml.checks import choice, or_none, positive, whole_number
 from pinnml.domains.rules import RULES
+from pinnml.elements import Element
 from pinnml.errors import ProblemError, SettingsError
 from pinnml.networks import NETWORKS
 from pinnml.problem import Problem
@@ -55,6 +56,15 @@ def check_recipe(network: Any, solver: Any, *, rule: Any, expect: Any) -> None:
         raise SettingsError("solver", expected=_settings(SOLVERS), got=_kind(solver), cure=_cure(solver, SOLVERS))
     choice("sampling rule", rule, RULES)
     or_none(positive)("expect", expect)
+
+
+def check_elements(elements: Any) -> None:
+    """Raise SettingsError for anything but elements by field; None stands for Lagrange elements."""
+    given = elements if isinstance(elements, Mapping) else {} if elements is None else {"": elements}
+    for name, element in given.items():
+        if name == "" or not isinstance(element, Element):
+            cure = 'write elements={"E": Element("N1curl", 2)}, or leave it out'
+            raise SettingsError("elements", expected="an Element for each field named", got=_kind(element), cure=cure)
 
 
 def plain_points(points: Any) -> int | dict[str, int] | None:

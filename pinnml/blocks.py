@@ -11,10 +11,11 @@ from torch import Tensor
 
 from pinnml.calculus import Jet
 from pinnml.domains import Sample
+from pinnml.equation import Term
 from pinnml.errors import SettingsError
 from pinnml.evaluation import Needs, discover, namespace, real, residuals
 from pinnml.networks import Network
-from pinnml.problem import Problem, Term
+from pinnml.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from pinnml.blocks import Block
 from pinnml.calculus import IndexSet
 from pinnml.conditions import bare_faces
 from pinnml.domains import Sample
+from pinnml.equation import Field
 from pinnml.exact import Trial, trials
 from pinnml.networks import Features
-from pinnml.problem import Field, Problem
+from pinnml.problem import Problem
 from pinnml.recipe import Recipe
 from pinnml.solve import prepared
 

@@ -12,10 +12,13 @@ import torch
 from torch import Tensor
 
 from pinnml.archive import read_archive
-from pinnml.domains import Domain, domain_from_json, same_domain
+from pinnml.classical import FINITE_ELEMENTS, Discretisation, element_network
+from pinnml.domains import Domain, Mesh, domain_from_json, same_domain
+from pinnml.elements import Element
+from pinnml.equation import Field
 from pinnml.errors import CheckpointError, PinnmlError
 from pinnml.networks import NETWORKS, Network, NetworkSettings
-from pinnml.problem import Field, Problem
+from pinnml.problem import Problem
 from pinnml.solution import Solution
 from pinnml.verdict import Verdict
 
@@ -50,7 +53,10 @@ def load(path: str | Path, problem: Problem | None = None, network: NetworkSetti
         raise _of_another_problem(expected, got)
     if not is_same:
         raise _of_another_problem(f"fields on {domain!r}", f"fields on {domain_from_json(saved)!r}")
-    built = _built(settings, network, domain, sum(f.columns for f in fields), tensors)
+    if settings.get("kind") == FINITE_ELEMENTS:
+        built = _elements(settings, problem, tensors)
+    else:
+        built = _built(settings, network, domain, sum(f.columns for f in fields), tensors)
     return Solution(domain, fields, built, parameters, verdict, history, problem, record["settings"])
 
 
@@ -96,6 +102,21 @@ def _built(
             cure="give the settings that it was saved with: load(path, network=...)",
         ) from error
     return built.requires_grad_(False)
+
+
+def _elements(record: Mapping[str, Any], problem: Problem | None, tensors: Mapping[str, Tensor]) -> Network:
+    """Finite-element fields on the mesh of the problem."""
+    if problem is None or not isinstance(problem.domain, Mesh):
+        cure = "give the problem: load(path, problem=...); fields on a mesh of their own cannot be read back"
+        raise CheckpointError("these are fields on a mesh", expected="the problem on that mesh", got="none", cure=cure)
+    with _parts_there():
+        words = {field.name: record["elements"][field.name] for field in problem.fields}
+        elements = {name: Element(family, degree) for name, (family, degree) in words.items()}
+        numbers = tensors["coef"][:, 0]
+    parts = Discretisation.build(problem, problem.domain, elements)
+    if len(numbers) != parts.size:
+        raise _of_another_problem(f"{len(numbers)} numbers", f"{parts.size} on this mesh")
+    return element_network(parts, numbers)
 
 
 def _of_another_problem(expected: str, got: str) -> CheckpointError:

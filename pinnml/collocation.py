@@ -6,20 +6,20 @@ from collections.abc import Mapping
 
 import torch
 
-from pinnml.domains import Box, Sample
+from pinnml.domains import Box, Mesh, MeshTimes, Sample, Solid
 from pinnml.errors import ProblemError, SettingsError
 from pinnml.problem import Problem
 
 #: Held-out points of a region at least.
 FEWEST_HELD_OUT = 64
-#: Measured points may lie outside a box by this part of its ends.
+#: Measured points may lie outside the bounding box by this part of its ends.
 ROUND_OFF = 1e-9
 
 
 def check_data(problem: Problem) -> None:
-    """Refuse measured points that lie outside the box, but for axes that go round."""
+    """Refuse measured points that lie outside the bounding box, but for axes that go round."""
     domain = problem.domain
-    if not isinstance(domain, Box):
+    if not isinstance(domain, (Box, Mesh, MeshTimes, Solid)):
         return
     for name, points in problem.data.items():
         for axis, (low, high), found in zip(domain.axes.names, domain.bounds, points.bounds, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pinnml.domains import Domain, Mesh, MeshTimes
 from pinnml.problem import Problem
 
 
@@ -12,9 +13,16 @@ def bare_faces(problem: Problem) -> Iterator[str]:
     if problem.ansatz is not None:
         return
     said = {term.region for term in problem.terms}
-    for name in problem.domain.regions:
-        face = problem.domain.region(name)
+    domain = problem.domain
+    bare = {*domain.bare(said)} if isinstance(domain, (Mesh, MeshTimes)) else None
+    for name in domain.regions:
+        face = domain.region(name)
         if face == "t=min" and face not in said and name != "initial":
             yield f"No condition on {name}, the first instant: most equations with a time derivative need one."
-        elif problem.domain.has_normal(face) and name != "boundary" and not said & {face, "boundary"}:
+        elif face in bare if bare is not None else _is_bare(domain, face, said):
             yield f"No condition on {name}: right where something only flows out, else one is missing."
+
+
+def _is_bare(domain: Domain, face: str, said: set[str]) -> bool:
+    """Whether nothing is said on a face, neither by its own name nor on the boundary as a whole."""
+    return domain.has_normal(face) and face != "boundary" and not said & {face, "boundary"}

@@ -59,6 +59,10 @@ class DomainError(PinnmlError):
     """A domain, a region or a sampling rule that cannot be."""
 
 
+class MeshError(DomainError):
+    """A mesh, or a file of one, that cannot be used as it is."""
+
+
 class SettingsError(PinnmlError):
     """A network, solver or recipe option that cannot be."""
 

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from pinnml.calculus import Axes, IndexSet, Jet, Vector, coordinate_jets, data_jet, total_order, union
 from pinnml.domains import Sample
+from pinnml.equation import Field, Term, argument_names
 from pinnml.errors import MissingDerivativeError, NonFiniteError, PinnmlError, ProblemError, ShapeError
-from pinnml.problem import Field, Problem, Term, argument_names
+from pinnml.problem import Problem
 
 #: The highest total order of derivatives that discovery tries.
 HIGHEST_ORDER = 8

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from pinnml.blocks import Block
 from pinnml.calculus import Axes, IndexSet, Jet, Vector, coordinate_jets, data_jet, total_order
+from pinnml.equation import Field, Term, argument_names
 from pinnml.errors import ProblemError
 from pinnml.evaluation import HIGHEST_ORDER, by_field, call
-from pinnml.problem import Field, Problem, Term, argument_names
+from pinnml.problem import Problem
 from pinnml.relative import relative_residuals
 
 

@@ -2,75 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pinnml.checks import finite
 from pinnml.domains import RESERVED, Domain, Points
+from pinnml.equation import Equation, Function, Term, Weak, argument_names, declared_fields, test_names
 from pinnml.errors import ProblemError, UnknownNameError, unknown_name
-
-Function = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Field:
-    """One unknown: a scalar or vector field, real or complex. A complex component owns two real columns."""
-
-    name: str
-    components: int = 1
-    is_complex: bool = False
-    is_vector: bool = False
-
-    @property
-    def columns(self) -> int:
-        """Real columns of the network's output."""
-        return self.components * (2 if self.is_complex else 1)
-
-
-@dataclass(frozen=True)
-class Equation:
-    """residual = 0 on one region or several.
-
-    The residual is left side minus right side; its argument names choose what it receives: fields, axes,
-    parameters, `normal` on the boundary, columns of data. `name` defaults to the function's own; a lambda needs
-    one. `weight` multiplies the squared residual in the loss. `integral=True` makes one row of the integral of
-    the residual over each region.
-    """
-
-    residual: Function
-    on: str | tuple[str, ...] = "interior"
-    name: str = ""
-    weight: float = 1.0
-    integral: bool = False
-
-    def __post_init__(self) -> None:
-        own_name = getattr(self.residual, "__name__", "")
-        if not self.name and own_name in ("", "<lambda>"):
-            raise ProblemError(
-                "an equation without a name",
-                got="a lambda" if own_name else repr(self.residual),
-                cure='give it one: Equation(lambda u: u, on="boundary", name="wall")',
-            )
-        object.__setattr__(self, "name", self.name or own_name)
-        object.__setattr__(self, "on", _regions(self.name, self.on))
-        if not self.on:
-            raise ProblemError(f"equation '{self.name}' is on no region", cure='name one: on="interior"')
-        if not (isinstance(self.weight, (int, float)) and 0 < self.weight < math.inf):
-            message, cure = f"equation '{self.name}': weight", "leave it out for 1, or write a number such as 10.0"
-            raise ProblemError(message, expected="a number above 0", got=repr(self.weight), cure=cure)
-        argument_names(self.residual, f"equation '{self.name}'")
-
-
-@dataclass(frozen=True)
-class Term:
-    """One equation on one region under a name that is unique in its problem."""
-
-    name: str
-    equation: Equation
-    region: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +21,8 @@ class Problem:
     parameters, in torch, a value or a dict by field. reference: the same as a NumPy function (n, d) -> dict,
     neither differentiated nor checked. ansatz: what the fields are in terms of the network's own outputs, for
     exact conditions. parameters: trainable numbers and their first guesses. data: named sets of measured points,
-    each a region of that name.
+    each a region of that name. weak: the weak form of the equations, for finite elements and test functions: an
+    integrand over the interior, a Weak, or several.
 
     Raises ProblemError or UnknownNameError where the pieces do not fit.
     """
@@ -95,15 +35,18 @@ class Problem:
     ansatz: Function | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     data: Mapping[str, Points] = field(default_factory=dict)
+    weak: Any = ()
     name: str = ""
 
     def __post_init__(self) -> None:
         _check_parts(self.domain, self.parameters, self.data, self.reference)
-        object.__setattr__(self, "fields", _fields(self.fields))
+        object.__setattr__(self, "fields", declared_fields(self.fields))
         object.__setattr__(self, "equations", _equations(self.equations))
+        object.__setattr__(self, "weak", _weak(self.weak))
         self._check_names()
         for term in self.terms:
             self.check_arguments(term.equation.residual, term.region, f"equation '{term.equation.name}'")
+        self._check_weak()
         for function, what in ((self.exact, "exact"), (self.ansatz, "ansatz")):
             if function is not None:
                 known = {*self.domain.axes.names, *self.parameters} | (
@@ -208,12 +151,32 @@ class Problem:
                 )
             _check_known((name,), known, f"{what} on '{region}'")
 
+    def _check_weak(self) -> None:
+        """Every weak form has a test function, every field is tested, and the other arguments are known."""
+        tests = test_names(self.fields)
+        tested: set[str] = set()
+        for weak in self.weak:
+            what = f"weak form '{weak.name}'"
+            names = argument_names(weak.integrand, what)
+            if not set(names) & set(tests.values()):
+                expected = f"one of {', '.join(tests.values())} among its arguments"
+                raise ProblemError(f"{what} has no test function", expected=expected, got=", ".join(names))
+            tested |= set(names)
+            for region in weak.on:
+                known = self.available(self.domain.region(region)) | set(tests.values())
+                _check_known(names, known, f"{what} on '{region}'")
+        if self.weak and (untested := set(tests.values()) - tested):
+            cure = "add the weak form of its equation"
+            raise ProblemError(f"no weak form has the test function '{min(untested)}'", cure=cure)
+
     def _check_all_used(self) -> None:
         """Fields, unknown numbers and measurements must each be in some equation, and every equation has a field."""
         asked = {e.name: argument_names(e.residual, f"equation '{e.name}'") for e in self.equations}
         used = {name for names in asked.values() for name in names}
         if self.ansatz is not None:
             used |= set(argument_names(self.ansatz, "ansatz")) & set(self.parameters)
+        for weak in self.weak:
+            used |= set(argument_names(weak.integrand, f"weak form '{weak.name}'"))
         used |= {term.region for term in self.terms}
         kinds = {"field": [f.name for f in self.fields], "parameter": self.parameters, "data set": self.data}
         for kind, names in kinds.items():
@@ -239,6 +202,7 @@ class Problem:
         """Where space has open faces, something must be said on one of them, or by an ansatz or data."""
         faces = [face for face in self.domain.regions if self.domain.has_normal(self.domain.region(face))]
         conditions = any(term.region in self.data or self.domain.has_normal(term.region) for term in self.terms)
+        conditions |= any(self.domain.has_normal(self.domain.region(r)) for weak in self.weak for r in weak.on)
         if faces and not conditions and self.ansatz is None:
             raise ProblemError(
                 "no boundary condition",
@@ -249,22 +213,12 @@ class Problem:
             )
 
 
-def argument_names(function: Function, what: str) -> tuple[str, ...]:
-    """The names of a function's arguments that have no default; `*args` and `**kwargs` are refused."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        raise ProblemError(f"{what} is not a function with named arguments", got=repr(function)) from None
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-            raise ProblemError(f"{what} takes {parameter}", expected="arguments by name, such as (u, x, t)")
-    return tuple(p.name for p in parameters if p.default is p.empty)
-
-
 def _check_parts(domain: Any, parameters: Any, data: Any, reference: Any) -> None:
     """Raise ProblemError for a domain, parameters, data or reference of another kind than their names say."""
     if isinstance(domain, type) or not all(hasattr(domain, part) for part in ("axes", "region", "sample")):
-        raise ProblemError("domain", expected="a Box or Points", got=repr(domain), cure="domain=Box(x=(0, 1))")
+        raise ProblemError(
+            "domain", expected="a Box, Mesh, Solid or Points", got=repr(domain), cure="domain=Box(x=(0, 1))"
+        )
     if not isinstance(parameters, Mapping):
         cure = 'parameters={"k": 1.0}: a name and a first guess'
         raise ProblemError("parameters", expected="a mapping from names to numbers", got=repr(parameters), cure=cure)
@@ -282,14 +236,6 @@ def _check_parts(domain: Any, parameters: Any, data: Any, reference: Any) -> Non
         raise ProblemError("reference", expected="a function", got=repr(reference), cure=cure)
 
 
-def _regions(name: str, on: Any) -> tuple[str, ...]:
-    regions = (on,) if isinstance(on, str) else on
-    if not isinstance(regions, (tuple, list)) or not all(isinstance(region, str) for region in regions):
-        cure = 'name a region: on="interior", or on=("x=0", "x=1")'
-        raise ProblemError(f"equation '{name}': on", expected="a region, or several", got=repr(on), cure=cure)
-    return tuple(regions)
-
-
 def _equations(given: Any) -> tuple[Equation, ...]:
     equations = tuple(given) if isinstance(given, Iterable) else (given,)
     for equation in equations:
@@ -299,6 +245,14 @@ def _equations(given: Any) -> tuple[Equation, ...]:
     if not equations:
         raise ProblemError("a problem without equations", cure="add Equation(residual)")
     return equations
+
+
+def _weak(given: Any) -> tuple[Weak, ...]:
+    parts = tuple(given) if isinstance(given, (tuple, list)) else (given,)
+    if wrong := [part for part in parts if not (isinstance(part, Weak) or callable(part))]:
+        cure = "weak=lambda u, v, x: dot(grad(u), grad(v)) - x * v, or Weak(integrand, on=...)"
+        raise ProblemError("weak", expected="an integrand, a Weak, or several", got=repr(wrong[0]), cure=cure)
+    return tuple(part if isinstance(part, Weak) else Weak(part) for part in parts)
 
 
 def _is_region(domain: Domain, name: str) -> bool:
@@ -312,38 +266,3 @@ def _check_known(names: tuple[str, ...], known: set[str], where: str) -> None:
     for name in names:
         if name not in known:
             raise unknown_name("argument", name, known, where=where)
-
-
-def _fields(declared: Any) -> tuple[Field, ...]:
-    if isinstance(declared, str):
-        declared = (declared,)
-    names = list(declared) if isinstance(declared, Iterable) else [declared]
-    if wrong := [name for name in names if not isinstance(name, (str, Field))]:
-        raise ProblemError(
-            "fields",
-            expected="names, or a mapping from names to kinds",
-            got=repr(wrong[0]),
-            cure='fields=("u",), or fields={"u": 2} for a vector of two components',
-        )
-    for name in names:
-        if names.count(name) > 1:
-            raise ProblemError(f"the field '{name}' is declared twice", cure="name each field once")
-    kinds = dict(declared) if isinstance(declared, Mapping) else dict.fromkeys(declared, 1)
-    if not kinds:
-        raise ProblemError("a problem without fields", cure='name them: fields=("u",)')
-    return tuple(name if isinstance(name, Field) else _field(name, kind) for name, kind in kinds.items())
-
-
-def _field(name: str, kind: Any) -> Field:
-    if kind in (float, complex):
-        return Field(name, 1, kind is complex)
-    size, number = kind if isinstance(kind, tuple) and len(kind) == 2 else (kind, float)
-    if not (isinstance(size, int) and not isinstance(size, bool) and size > 0 and number in (float, complex)):
-        raise ProblemError(
-            f"field '{name}'",
-            expected="1, a number of components, complex, or (components, complex)",
-            got=repr(kind),
-            cure=f'write fields={{"{name}": 2}} for a vector of two components',
-        )
-    is_vector = isinstance(kind, tuple) or size > 1
-    return Field(name, size, number is complex, is_vector)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pinnml.arguments import check_recipe, plain_points
+from pinnml.arguments import check_elements, check_recipe, plain_points
+from pinnml.elements import Element
 from pinnml.networks import NetworkSettings
 from pinnml.problem import Problem
 from pinnml.solution import Solution
@@ -19,7 +20,8 @@ class Recipe:
     """network, solver and points for a problem; `expect` is the relative L2 error that the script promises.
 
     points: the number in the interior, or a mapping region -> number; None leaves it to `solve`. rule: how they
-    are drawn. Every part can be replaced: `recipe.solve(problem, solver=Adam())`.
+    are drawn. elements: by field, for the classical solve where Lagrange elements will not do, such as
+    {"E": Element("N1curl")}. Every part can be replaced: `recipe.solve(problem, solver=Adam())`.
     """
 
     network: NetworkSettings | None = None
@@ -27,9 +29,11 @@ class Recipe:
     points: int | Mapping[str, int] | None = None
     expect: float | None = None
     rule: str = "chebyshev"
+    elements: Mapping[str, Element] | None = None
 
     def __post_init__(self) -> None:
         check_recipe(self.network, self.solver, rule=self.rule, expect=self.expect)
+        check_elements(self.elements)
         object.__setattr__(self, "points", plain_points(self.points))
 
     def solve(self, problem: Problem, **overrides: Any) -> Solution:

@@ -14,10 +14,11 @@ from torch import Tensor
 from pinnml.archive import write_archive
 from pinnml.calculus import IndexSet, Jet, Vector, coordinate_jets, index_set, total_order
 from pinnml.domains import Domain, Sample
+from pinnml.equation import Equation, Field, Term, argument_names
 from pinnml.errors import ProblemError, ShapeError
 from pinnml.evaluation import by_field, call, discover, fields_of, namespace, raw_fields, residuals
 from pinnml.networks import Network
-from pinnml.problem import Equation, Field, Problem, Term, argument_names
+from pinnml.problem import Problem
 from pinnml.verdict import Verdict
 
 #: Points that are evaluated at once.
@@ -91,7 +92,8 @@ class Solution:
     def residual(self, points: Any) -> dict[str, np.ndarray]:
         """The residuals of the equations on the interior at points (n, d): (n,), or (n, components), by equation.
 
-        Left out are integral conditions, and equations with measured values, known at their own points alone.
+        Left out are integral conditions, equations with measured values, known at their own points alone, and those
+        with derivatives that the fields do not have.
         """
         problem = self._with_problem("a residual")
         x = self._tensor(points)
@@ -99,7 +101,11 @@ class Solution:
         for term in problem.terms:
             measured = set(argument_names(term.equation.residual, term.name)) & set(problem.columns_of(term.region))
             if term.region == "interior" and not term.equation.integral and not measured:
-                values = self._values(problem, term, Sample(x, torch.ones(len(x), dtype=torch.float64)))
+                sample = Sample(x, torch.ones(len(x), dtype=torch.float64))
+                highest = self.network.basis.highest_order
+                if highest is not None and discover(problem, term, sample)[0].outputs.order > highest:
+                    continue
+                values = self._values(problem, term, sample)
                 found[term.name] = values[0] if len(values) == 1 else np.stack(values, axis=1)
         return found
 

@@ -14,11 +14,12 @@ from torch import Tensor
 from pinnml.blocks import Block, Parts, rows_of
 from pinnml.calculus import Jet, total_order
 from pinnml.domains import Sample
+from pinnml.equation import Term
 from pinnml.errors import CouplingError, NonFiniteError
 from pinnml.evaluation import FROM_ZERO, check_finite
 from pinnml.jacobian import Link, fill, hidden_links
 from pinnml.networks import Marking, Network, Trace
-from pinnml.problem import Problem, Term
+from pinnml.problem import Problem
 from pinnml.relative import relative_residuals
 
 #: Writes scale_n dr_n/dtheta of a residual component r (n,) into rows of the Jacobian (n, P).

@@ -95,6 +95,9 @@ def _middle(solution: Solution) -> dict[str, float]:
 
 
 def _grid(solution: Solution, axes: tuple[str, ...], fixed: Mapping[str, float]) -> Grid:
+    own = solution.network.basis.grid()
+    if own is not None:
+        return own
     return solution.domain.grid(RESOLUTION[len(axes)], axes, fixed)
 
 

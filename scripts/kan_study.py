@@ -181,7 +181,8 @@ def trained(run: Run) -> dict[str, Any]:
     solution = solve(experiment.problem(), network, solver, **options)
     parameters = sum(p.numel() for p in solution.network.parameters())
     known = {"basis": run.basis, "schedule": run.schedule, "seed": run.seed, "parameters": parameters}
-    last = curve[-1]
+    diverged = {"work": 0.0, "seconds": 0.0, "level": first, "loss": float("inf"), "error": None}
+    last = curve[-1] if curve else diverged
     return known | {
         "work": last["work"],
         "seconds": last["seconds"],
@@ -221,7 +222,9 @@ def draw(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     mpl.use("Agg")
     figure, axes = plt.subplots(2, 2, figsize=(11, 8), sharey="row", layout="constrained")
     for basis, schedule in dict.fromkeys((r["basis"], r["schedule"]) for r in records):
-        group = [r["curve"] for r in records if (r["basis"], r["schedule"]) == (basis, schedule)]
+        group = [r["curve"] for r in records if (r["basis"], r["schedule"]) == (basis, schedule) and r["curve"]]
+        if not group:
+            continue
         for row, value in zip(axes, ("loss", "error"), strict=True):
             for panel, along in zip(row, ("work", "seconds"), strict=True):
                 _band(panel, group, along, value, schedule, "--" if basis == "relu" else "-", basis)

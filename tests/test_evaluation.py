@@ -13,6 +13,7 @@ from torch import Tensor
 from pinnml import Box, Equation, Features, Problem, curl, div, grad, laplacian
 from pinnml.calculus import Jet, index_set
 from pinnml.domains import Sample
+from pinnml.equation import Term
 from pinnml.errors import (
     MissingDerivativeError,
     NonFiniteError,
@@ -23,7 +24,6 @@ from pinnml.errors import (
     UnsupportedFunctionError,
 )
 from pinnml.evaluation import by_field, discover, namespace, real, residuals
-from pinnml.problem import Term
 from pinnml.system import System
 
 SQUARE = Box(x=(0, 1), y=(0, 1))

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from pinnml import Box, Equation, Parameter, Periodic, Points, Problem, laplacian, normal_derivative
+from pinnml.equation import Field, argument_names
 from pinnml.errors import DomainError, PinnmlError, ProblemError, UnknownNameError
-from pinnml.problem import Field, argument_names
 
 SQUARE = Box(x=(0, 1), y=(0, 1))
 SENSORS = Points({"x": [0.2, 0.4], "y": [0.1, 0.9]}, {"value": [1.0, 2.0]})

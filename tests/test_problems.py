@@ -21,7 +21,7 @@ SCRIPTS = {path.stem: load_script(path) for path in sorted((ROOT / "problems").g
 CASES = [(script, case) for script in SCRIPTS.values() for case in script.cases or (None,)]
 #: Cases of more than a few seconds, whose promises `make bench` holds.
 LONG = {
-    *((name, None) for name in ("allen_cahn", "burgers", "interface", "regression")),
+    *((name, None) for name in ("allen_cahn", "burgers", "interface", "plate_with_hole", "regression")),
     *(("maxwell", case) for case in ("cavity", "cube")),
 }
 
@@ -93,6 +93,8 @@ ELSEWHERE = [
     ("advection", {"case": "layer", "eps": 1e-4}),
     ("advection", {"case": "layer2d", "eps": 1e-3}),
     ("maxwell", {"case": "guide", "k": 4.0}),
+    ("two_materials", {"ratio": 100.0}),
+    ("two_materials", {"ratio": 0.1}),
 ]
 
 
@@ -115,6 +117,9 @@ def test_recipes_follow_the_parameters_of_their_problems(name, values):
         ("maxwell", {"case": "guide", "k": 1.0}),
         ("maxwell", {"case": "guide", "k": np.pi}),
         ("burgers", {"nu": 0.0}),
+        ("plate_with_hole", {"poisson": 0.6}),
+        ("two_materials", {"ratio": 0.0}),
+        ("two_materials", {"ratio": float("nan")}),
     ],
     ids=name,
 )

@@ -21,6 +21,8 @@ def div(flux: Any) -> Any:
 
     F is a Vector (or a tuple) with as many components as there are axes of space.
     """
+    if isinstance(flux, Vector) and flux.own_div is not None:
+        return flux.own_div
     rows = list(flux) if isinstance(flux, (Vector, tuple, list)) else []
     if rows and isinstance(rows[0], Vector):
         return Vector(div(row) for row in rows)
@@ -41,6 +43,8 @@ def curl(field: Any) -> Any:
 
     In the plane, the scalar F2_x - F1_y of a vector and the vector (u_y, -u_x) of a scalar.
     """
+    if isinstance(field, Vector) and field.own_curl is not None:
+        return field.own_curl
     vector = isinstance(field, (Vector, tuple, list))
     axes = _space(field[0] if vector else field, "curl")
     if not vector and len(axes) == 2:

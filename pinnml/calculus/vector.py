@@ -14,13 +14,18 @@ from pinnml.errors import ShapeError
 
 
 class Vector(Composite):
-    """A vector field (F_1, ..., F_m) at n points; each component is a Jet, or again a Vector (a matrix, row by row)."""
+    """A vector field (F_1, ..., F_m) at n points; each component is a Jet, or again a Vector (a matrix, row by row).
 
-    __slots__ = ("components",)
+    own_curl, own_div: its curl or its divergence where that is known though no component has derivatives, as it is of
+    edge and face elements; sums and products of such fields do without.
+    """
+
+    __slots__ = ("components", "own_curl", "own_div")
     __array_ufunc__ = None
 
-    def __init__(self, components: Iterable[Any]):
+    def __init__(self, components: Iterable[Any], *, own_curl: Any = None, own_div: Any = None):
         self.components: tuple[Any, ...] = tuple(components)
+        self.own_curl, self.own_div = own_curl, own_div
 
     def __len__(self) -> int:
         return len(self.components)

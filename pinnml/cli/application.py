@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pinnml.cli.check import check
+from pinnml.cli.compare import compare
 from pinnml.cli.listing import list_scripts
 from pinnml.cli.new import new
 from pinnml.cli.solve import solve
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command("solve")(solve)
 app.command("check")(check)
+app.command("compare")(compare)
 app.command("list")(list_scripts)
 app.command("new")(new)
 

@@ -12,7 +12,7 @@ from pinnml.check import EquationFinding, Findings
 from pinnml.check import check as look_over
 from pinnml.cli.arguments import Parameters, ScriptPath, parameters_of
 from pinnml.cli.terminal import NOT_GOOD, errors_told, results
-from pinnml.problem import Field
+from pinnml.equation import Field
 from pinnml.script import load_script
 
 

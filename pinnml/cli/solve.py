@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from pinnml.cli.arguments import Parameters, ScriptPath, parameters_of
+from pinnml.cli.classical import by_elements, is_classical
 from pinnml.cli.progress import shown
 from pinnml.cli.settings import chosen, dtype_of, points_of
 from pinnml.cli.summary import one_line, print_summary
@@ -22,7 +23,7 @@ from pinnml.script import load_script
 from pinnml.solution import Solution
 from pinnml.solvers import LSGD, SOLVERS, Solver
 
-ON_SOLVER = f"{', '.join(SOLVERS)}; with options: lm:steps=200,target=0.3"
+ON_SOLVER = f"{', '.join(SOLVERS)}; with options: lm:steps=200,target=0.3; or fem:degree=2, the classical answer"
 ON_NETWORK = f"{', '.join(NETWORKS)}; with options: mlp:width=32,depth=2,activation=sine"
 
 
@@ -34,6 +35,10 @@ def solve(
     points: Annotated[
         str | None,
         typer.Option(metavar="N", help="Collocation points in the interior, or interior=4000,boundary=500."),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(metavar="MESH", help="Solve the weak form by finite elements on the mesh of this file."),
     ] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="At most so many steps.")] = None,
     seconds: Annotated[float | None, typer.Option(metavar="S", help="At most so many seconds.")] = None,
@@ -63,10 +68,15 @@ def solve(
         loaded = load_script(script)
         values = parameters_of(loaded, parameters)
         problem = loaded.problem(**values)
-        recipe = _changed(loaded.recipe(**values), solver, network, points, steps, seconds)
-        options: dict[str, Any] = {"seed": seed, "device": device, "dtype": dtype_of(dtype), "out": out}
-        with shown(messages(), problem.name, hidden=quiet or json) as callback:
-            solution = recipe.solve(problem, callback=callback, **options)
+        recipe = loaded.recipe(**values)
+        if is_classical(solver, reference):
+            unused = {"network": network, "points": points, "steps": steps, "seconds": seconds, "device": device}
+            solution = by_elements(problem, recipe.elements, solver, reference, out, unused)
+        else:
+            recipe = _changed(recipe, solver, network, points, steps, seconds)
+            options: dict[str, Any] = {"seed": seed, "device": device, "dtype": dtype_of(dtype), "out": out}
+            with shown(messages(), problem.name, hidden=quiet or json) as callback:
+                solution = recipe.solve(problem, callback=callback, **options)
     _print(solution, out, json=json, quiet=quiet)
     if not solution.verdict.good:
         raise typer.Exit(NOT_GOOD)

@@ -31,7 +31,7 @@ def print_summary(console: Console, solution: Solution, out: Path | None) -> Non
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     table.add_row("problem", _name(solution))
-    table.add_row("network", described_in_short(settings["network"], NETWORKS))
+    table.add_row("network", _network(settings["network"]))
     table.add_row("solver", described_in_short(settings["solver"], SOLVERS))
     table.add_row("size", f"{verdict.parameters} parameters, {verdict.residuals} residuals")
     if "level" in verdict.notes:
@@ -65,6 +65,13 @@ def described_in_short(record: Mapping[str, Any], registry: Mapping[str, type]) 
     return text + "".join(f", with {name} of its own" for name in record["functions"])
 
 
+def _network(record: Mapping[str, Any]) -> str:
+    """What the fields are made of."""
+    if "elements" not in record:
+        return described_in_short(record, NETWORKS)
+    return ", ".join(f"{name}: {family}{degree}" for name, (family, degree) in record["elements"].items()) + " elements"
+
+
 def _name(solution: Solution) -> str:
     return solution.settings.get("problem") or "problem"
 
@@ -80,7 +87,8 @@ def _errors(verdict: Verdict) -> RenderableType:
             name: "not known" if e is None else f"{e:.1e} in L2, relative" for name, e in verdict.relative_l2.items()
         }
     elif verdict.difference:
-        rows = {name: f"{e:.1e} away from half the basis" for name, e in verdict.difference.items()}
+        other = "elements of another degree" if verdict.solver == "fem" else "half the basis"
+        rows = {name: f"{e:.1e} away from {other}" for name, e in verdict.difference.items()}
     else:
         return f"not known; relative residual {verdict.worst:.1e}"
     return _grid(list(rows.items()))

@@ -1,15 +1,21 @@
-"""Where problems live: boxes and scattered points."""
+"""Where problems live: boxes, meshes and scattered points."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from pinnml.domains.box import RESERVED, TIME, Box, Graded, Parameter, Periodic
+from pinnml.domains.meshes.mesh import Mesh
+from pinnml.domains.meshes.record import MeshRecord
+from pinnml.domains.meshes.solid import Solid
+from pinnml.domains.meshes.times import MeshTimes
 from pinnml.domains.points import Points
 from pinnml.domains.sample import Domain, Grid, Sample
 
 
 def domain_from_json(record: Mapping[str, Any]) -> Domain:
     """The domain of a `to_json` record, as far as calling a network on it needs."""
+    if "mesh" in record:
+        return MeshRecord(record)
     return Box.from_json(record) if "box" in record else Points.from_json(record)
 
 
@@ -29,10 +35,13 @@ __all__ = [
     "Domain",
     "Graded",
     "Grid",
+    "Mesh",
+    "MeshTimes",
     "Parameter",
     "Periodic",
     "Points",
     "Sample",
+    "Solid",
     "domain_from_json",
     "same_domain",
 ]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pinnml.calculus import Axes, Jet
 from pinnml.checks import finite, positive
-from pinnml.domains.rules import unit_points
+from pinnml.domains.rules import spanning_box, unit_points
 from pinnml.domains.sample import Grid, Sample
 from pinnml.errors import DomainError, unknown_name
 
@@ -170,6 +170,10 @@ class Box:
             else:
                 inputs.append(unit)
         return inputs
+
+    def spanning(self) -> Tensor:
+        """Fixed points (n, d) that tell the range of a function: corners and a Sobol set."""
+        return spanning_box(self.bounds)
 
     def grid(self, resolution: int, axes: tuple[str, ...], fixed: Mapping[str, float]) -> Grid:
         """A mesh of `resolution` points a side over one to three axes, the others held at `fixed` values."""

@@ -57,6 +57,11 @@ class CellKind:
         return len(CORNERS[self.reference])
 
     @property
+    def is_affine(self) -> bool:
+        """Whether the mapping is affine, and so its derivative the same all over a cell."""
+        return self.degree == 1 and self.corners == self.dimension + 1
+
+    @property
     def size(self) -> int:
         """The number of nodes."""
         return len(self.file_nodes)
@@ -133,5 +138,9 @@ class Cells:
         local = np.array(self.kind.entities(dimension))
         corners = self.corners[:, local]
         flat = corners.reshape(-1, local.shape[1])
-        _, first, numbers = np.unique(np.sort(flat, axis=1), axis=0, return_index=True, return_inverse=True)
+        key = np.sort(flat, axis=1)[:, : dimension + 1]  # d + 1 corners tell entities of dimension d apart
+        code = key[:, 0].astype(np.int64)
+        for column in key[:, 1:].T:
+            code = np.unique(code, return_inverse=True)[1] * len(self.points) + column
+        _, first, numbers = np.unique(code, return_index=True, return_inverse=True)
         return numbers.reshape(corners.shape[:2]), flat[first]

@@ -40,11 +40,32 @@ def mapped_facets(cells: Cells, facet: int, degree: int) -> Mapped:
     points, weights = facet_quadrature(cell, facet, degree)
     x, jacobian = _position(cells, points)
     outward = torch.from_numpy(outward_normals(cell)[facet])
-    # a covector is carried by the inverse transpose; its length is the stretching of the facet over that of the volume
-    normal = torch.linalg.solve(jacobian.mT, outward.expand(*x.shape[:2], -1).unsqueeze(-1)).squeeze(-1)
+    normal, stretch = carried_normal(jacobian, outward.expand(*x.shape[:2], -1))
+    return Mapped(torch.from_numpy(points), x, jacobian, torch.from_numpy(weights) * stretch, normal)
+
+
+def located(cells: Cells, number: np.ndarray, points: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Each of n reference points (n, s) on a cell of its own, by number (n,): x (n, s) and dx_i/dX_j (n, s, s)."""
+    kind = cells.kind
+    values = torch.from_numpy(mapping(kind.reference, kind.degree).tabulate(1, points)[..., 0])  # (1 + s, n, g)
+    nodes = torch.from_numpy(cells.points[cells.nodes[number]])  # (n, g, s)
+    x, *slopes = torch.einsum("kng,ngs->kns", values, nodes)
+    return x, torch.stack(slopes, dim=-1)
+
+
+def jacobians(cells: Cells, points: np.ndarray) -> Tensor:
+    """The determinant of dx/dX at reference points (q, s) on every cell, (c, q)."""
+    return torch.linalg.det(_position(cells, points)[1])
+
+
+def carried_normal(jacobian: Tensor, outward: Tensor) -> tuple[Tensor, Tensor]:
+    """The unit normal (..., s) of a facet from that of the reference cell, and the stretching (...) of the facet.
+
+    A covector is carried by the inverse transpose; its length is the stretching of the facet over that of the volume.
+    """
+    normal = torch.linalg.solve(jacobian.mT, outward.unsqueeze(-1)).squeeze(-1)
     length = torch.linalg.vector_norm(normal, dim=-1)
-    weight = torch.from_numpy(weights) * length * torch.linalg.det(jacobian).abs()
-    return Mapped(torch.from_numpy(points), x, jacobian, weight, normal / length.unsqueeze(-1))
+    return normal / length.unsqueeze(-1), length * torch.linalg.det(jacobian).abs()
 
 
 def _position(cells: Cells, points: np.ndarray) -> tuple[Tensor, Tensor]:

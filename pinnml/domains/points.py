@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pinnml.calculus import Axes, Jet
 from pinnml.domains.box import TIME
+from pinnml.domains.rules import spanning_box
 from pinnml.domains.sample import Grid, Sample
 from pinnml.errors import DomainError, ShapeError, unknown_name
 
@@ -107,6 +108,10 @@ class Points:
             (coordinates[name] - float(low)) / (float(width) or 1.0)
             for name, (low, _), width in zip(self._positions, self.bounds, widths, strict=True)
         ]
+
+    def spanning(self) -> Tensor:
+        """Fixed points (n, d) that tell the range of a function: those of the bounding box."""
+        return spanning_box(self.bounds)
 
     def grid(self, resolution: int, axes: tuple[str, ...], fixed: Mapping[str, float]) -> Grid:
         """The points themselves, without cells."""

@@ -36,6 +36,13 @@ def outward_normals(cell: str) -> np.ndarray:
     return basix.cell.facet_outward_normals(basix.CellType[cell])
 
 
+def lattice(cell: str, n: int) -> np.ndarray:
+    """Equally spaced points of a reference cell, its faces among them, n intervals a side, (q, s)."""
+    import basix
+
+    return np.asarray(basix.create_lattice(basix.CellType[cell], n, basix.LatticeType.equispaced, True))
+
+
 def quadrature(cell: str, degree: int) -> tuple[np.ndarray, np.ndarray]:
     """Points (q, s) and weights (q,) that integrate polynomials of a degree exactly over a reference cell."""
     import basix

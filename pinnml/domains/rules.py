@@ -11,6 +11,8 @@ from torch import Tensor
 
 from pinnml.errors import DomainError, unknown_name
 
+#: Points beside the corners or nodes that tell the range of a function of the coordinates.
+SPANNING = 4096
 #: Gauss-Legendre points of one panel.
 MOST_ON_A_PANEL = 200
 
@@ -81,6 +83,15 @@ def unit_points(
     if d == 0:
         return torch.zeros((1, 0), dtype=torch.float64), _equal(1)
     return RULES[rule](n, d, generator, periodic)
+
+
+def spanning_box(bounds: np.ndarray) -> Tensor:
+    """Points (n, d) that span a box with ends (d, 2): its corners and a Sobol set."""
+    low, high = torch.from_numpy(bounds).T
+    d = len(low)
+    corners = torch.cartesian_prod(*([torch.tensor([0.0, 1.0], dtype=torch.float64)] * d)).reshape(-1, d)
+    unit = torch.cat([corners, torch.quasirandom.SobolEngine(d, seed=0).draw(SPANNING, dtype=torch.float64)])
+    return low + (high - low) * unit
 
 
 def _equal(n: int) -> Tensor:

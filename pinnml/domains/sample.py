@@ -99,6 +99,10 @@ class Domain(Protocol):
         """The coordinates carried to the unit box, periodic ones embedded as a circle: the inputs of a network."""
         ...
 
+    def spanning(self) -> Tensor:
+        """Fixed points (n, d) of the domain that tell the range of a function."""
+        ...
+
     def grid(self, resolution: int, axes: tuple[str, ...], fixed: Mapping[str, float]) -> Grid:
         """A mesh over some of the axes, the others held at `fixed` values."""
         ...

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.calculus import Jet, coordinate_jets, total_order
-from pinnml.domains import Domain
+from pinnml.domains import Domain, Grid
 from pinnml.errors import SettingsError
 
 Coordinates = Callable[..., Any]
@@ -78,6 +78,10 @@ class Basis(nn.Module, ABC):
         """What a verdict should say of the basis at inputs (K, n, e), by name."""
         return {}
 
+    def grid(self) -> Grid | None:
+        """The mesh on which the functions show as they are; None for those that show on any."""
+        return None
+
     def remedy(self, order: int) -> str:
         """What to choose where derivatives of this order are needed, beyond `highest_order`."""
         return "choose sine, tanh or gaussian, or write the equation as a system of first order"
@@ -122,28 +126,34 @@ class Inputs:
     """Coordinates to network inputs: to the unit box, or through the user's own map and from its range to the unit box.
 
     The user's map takes axes by name and returns a tuple of fields, such as `lambda x, t: (torch.asinh(x / 0.01), t)`.
+    extra: a map of the same kind to functions that the basis shall have besides; these `extras` follow the `size`
+    inputs proper, as they are.
     """
 
-    def __init__(self, domain: Domain, function: Coordinates | None = None):
-        self._domain, self._function = domain, function
+    def __init__(self, domain: Domain, function: Coordinates | None = None, extra: Coordinates | None = None):
+        self._domain, self._function, self._extra = domain, function, extra
         self._low: list[float] = []
         self._width: list[float] = []
         if function is not None:
             self._find_range()
         corner = torch.from_numpy(domain.bounds[:, 0]).unsqueeze(0)
-        self.size = self(corner, total_order(domain.axes, 0)).coefficients.shape[-1]
+        coordinates = dict(zip(domain.axes.names, coordinate_jets(total_order(domain.axes, 0), corner), strict=True))
+        self.extras = 0 if extra is None else len(_evaluated(extra, coordinates))
+        self.size = self(corner, total_order(domain.axes, 0)).coefficients.shape[-1] - self.extras
 
     def __call__(self, x: Tensor, indices: Any) -> Jet:
-        """The inputs at x (n, d) as a jet (K, n, e)."""
+        """The inputs at x (n, d), and the extras, as a jet (K, n, e)."""
         coordinates = dict(zip(self._domain.axes.names, coordinate_jets(indices, x), strict=True))
         jets = self._domain.scaled(coordinates) if self._function is None else self._mapped(coordinates)
+        if self._extra is not None:
+            jets = jets + _evaluated(self._extra, coordinates)
         return Jet(indices, torch.stack([jet.restricted(indices).coefficients for jet in jets], dim=-1))
 
     @property
     def groups(self) -> list[list[int]]:
         """The inputs in groups that depend on the same coordinates, such as the two of a periodic axis."""
         indices = total_order(self._domain.axes, 1)
-        slopes = self(_probe_points(self._domain)[-64:], indices).coefficients[1:].abs().amax(dim=1)
+        slopes = self(self._domain.spanning()[-64:], indices).coefficients[1:, :, : self.size].abs().amax(dim=1)
         groups: dict[tuple[bool, ...], list[int]] = {}
         for place, column in enumerate((slopes > 0).T.tolist()):
             groups.setdefault(tuple(column), []).append(place)
@@ -156,7 +166,7 @@ class Inputs:
         return [(jet - low) / width for jet, low, width in zip(jets, self._low, self._width, strict=True)]
 
     def _find_range(self) -> None:
-        points = _probe_points(self._domain)
+        points = self._domain.spanning()
         names = self._domain.axes.names
         jets = _evaluated(
             self._function,
@@ -194,19 +204,11 @@ def _evaluated(function: Coordinates | None, coordinates: Mapping[str, Jet]) -> 
     names = [p.name for p in signature(function).parameters.values() if p.default is p.empty]
     if unknown := [name for name in names if name not in coordinates]:
         raise SettingsError(
-            f"the inputs function asks for '{unknown[0]}'", expected=f"axes among {', '.join(coordinates)}"
+            f"a function of the coordinates asks for '{unknown[0]}'", expected=f"axes among {', '.join(coordinates)}"
         )
     result = function(**{name: coordinates[name] for name in names})
     jets = list(result) if isinstance(result, (tuple, list)) else [result]
     if not all(isinstance(jet, Jet) for jet in jets):
-        raise SettingsError("the inputs function", expected="a tuple of expressions of the axes", got=repr(result))
+        expected = "a tuple of expressions of the axes"
+        raise SettingsError("a function of the coordinates", expected=expected, got=repr(result))
     return jets
-
-
-def _probe_points(domain: Domain) -> Tensor:
-    """Points that span the bounding box, (n, d): its corners and a Sobol set."""
-    bounds = torch.from_numpy(domain.bounds)
-    d = len(bounds)
-    corners = torch.cartesian_prod(*([torch.tensor([0.0, 1.0], dtype=torch.float64)] * d)).reshape(-1, d)
-    unit = torch.cat([corners, torch.quasirandom.SobolEngine(d, seed=0).draw(4096, dtype=torch.float64)])
-    return bounds[:, 0] + (bounds[:, 1] - bounds[:, 0]) * unit

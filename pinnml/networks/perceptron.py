@@ -23,25 +23,35 @@ ACTIVATIONS: dict[str, functions.Rule] = {
 class Perceptron(Basis):
     """a_0 = x, a_l = f(a_(l-1) W_l + b_l) (plus a_(l-1) in a residual network), and a constant: k = width + 1.
 
-    Inputs (K, n, e), functions (K, n, k). `ridges` is what a one-layer network was drawn from.
+    Inputs (K, n, e), functions (K, n, k). `ridges` is what a one-layer network was drawn from; the last `extras`
+    inputs are functions themselves, and pass the layers by.
     """
 
-    def __init__(self, layers: list[Layer], activation: str, *, residual: bool = False, ridges: Ridges | None = None):
+    def __init__(
+        self,
+        layers: list[Layer],
+        activation: str,
+        *,
+        residual: bool = False,
+        ridges: Ridges | None = None,
+        extras: int = 0,
+    ):
         super().__init__()
+        self.extras = extras
         self.weights = nn.ParameterList([nn.Parameter(weight) for weight, _ in layers])
         self.biases = nn.ParameterList([nn.Parameter(bias) for _, bias in layers])
         self.activation, self.residual, self.ridges = activation, residual, ridges
         self.highest_order = 1 if activation == "relu" else None
 
     @classmethod
-    def from_ridges(cls, ridges: Ridges) -> Perceptron:
-        """The one-layer network of these ridge functions."""
-        return cls([ridges.layer()], ridges.activation, ridges=ridges)
+    def from_ridges(cls, ridges: Ridges, extras: int) -> Perceptron:
+        """The one-layer network of these ridge functions, and extras."""
+        return cls([ridges.layer()], ridges.activation, ridges=ridges, extras=extras)
 
     @property
     def size(self) -> int:
-        """The width of the last layer, and one for the constant."""
-        return len(self.biases[-1]) + 1
+        """The width of the last layer, one for the constant, and the extras."""
+        return len(self.biases[-1]) + 1 + self.extras
 
     @property
     def settled(self) -> Mapping[str, Any]:
@@ -51,14 +61,16 @@ class Perceptron(Basis):
         return {"activation": self.ridges.activation, "bandwidth": self.ridges.bandwidth.tolist()}
 
     def forward(self, x: Jet, trace: Trace | None = None) -> Jet:
-        """The last layer's activations and the constant 1."""
+        """The last layer's activations, the constant 1, and the extras."""
         rule = ACTIVATIONS[self.activation]
+        inputs = x.coefficients.shape[-1] - self.extras
+        passed, x = x.coefficients[..., inputs:], x.map(lambda c: c[..., :inputs])
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             branch = _affine(x, weight, bias, trace, i).compose(rule)
             x = Jet(x.indices, x.coefficients + branch.coefficients) if self.residual and i else branch
         one = torch.zeros_like(x.coefficients[..., :1])
         one[0] = 1.0
-        return Jet(x.indices, torch.cat([x.coefficients, one], dim=-1))
+        return Jet(x.indices, torch.cat([x.coefficients, one, passed], dim=-1))
 
 
 def _affine(a: Jet, weight: Tensor, bias: Tensor, trace: Trace | None, layer: int) -> Jet:

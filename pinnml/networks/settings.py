@@ -124,14 +124,17 @@ class Features:
     """Settings of one hidden layer of `count` random ridge functions: the adaptive basis in its simplest form.
 
     bandwidth: the largest frequency, one number or one for each (embedded) input on the unit box; None lets the
-    solver search for it. activation: sine, tanh, gaussian, relu, or "search". inputs: as for MLP. The head starts
-    at zero. Raises SettingsError for settings that cannot be.
+    solver search for it. activation: sine, tanh, gaussian, relu, or "search". inputs: as for MLP. extra: further
+    functions for the basis, in jet algebra, such as the singular ones of a corner:
+    `lambda x, y: (torch.hypot(x, y) ** (2 / 3) * ..., ...)`. The head starts at zero. Raises SettingsError for
+    settings that cannot be.
     """
 
     count: int = 400
     activation: str = "sine"
     bandwidth: float | Sequence[float] | None = None
     inputs: Coordinates | None = None
+    extra: Coordinates | None = None
 
     def __post_init__(self) -> None:
         settle(self, whole_number, "count")
@@ -146,11 +149,11 @@ class Features:
         device: torch.device,
     ) -> Network:
         """A fresh network with `columns` real outputs."""
-        inputs = Inputs(domain, self.inputs)
+        inputs = Inputs(domain, self.inputs, self.extra)
         searched = ("bandwidth",) * (self.bandwidth is None) + ("activation",) * (self.activation == "search")
         activation = "sine" if self.activation == "search" else self.activation
         ridges = _ridges(self.count, self.bandwidth, activation, inputs.size, generator)
-        basis = Perceptron.from_ridges(replace(ridges, searched=searched))
+        basis = Perceptron.from_ridges(replace(ridges, searched=searched), inputs.extras)
         coef = torch.zeros((basis.size, columns), dtype=torch.float64)
         return Network(inputs, basis, coef).to(device, dtype)
 

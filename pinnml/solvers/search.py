@@ -65,8 +65,8 @@ def best_ridges(system: System, ridges: Ridges) -> Ridges:
 
 def with_ridges(system: System, ridges: Ridges) -> System:
     """The system with another one-layer basis, its head at zero."""
-    coef = torch.zeros((Perceptron.from_ridges(ridges).size, system.network.coef.shape[1]))
-    network = Network(system.network.inputs, Perceptron.from_ridges(ridges), coef)
+    basis = Perceptron.from_ridges(ridges, system.network.inputs.extras)
+    network = Network(system.network.inputs, basis, torch.zeros((basis.size, system.network.coef.shape[1])))
     return system.with_network(network.to(system.device, system.dtype))
 
 

@@ -1,0 +1,19 @@
+"""Finite elements for a problem's weak form: spaces, conditions on values, Newton's method, modes."""
+
+from pinnml.classical.discretisation import Discretisation
+from pinnml.classical.essential import Constraint, constraint
+from pinnml.classical.fields import FINITE_ELEMENTS, element_network
+from pinnml.classical.modes import Eigenmodes, eigenmodes
+from pinnml.classical.newton import Found, newton
+
+__all__ = [
+    "FINITE_ELEMENTS",
+    "Constraint",
+    "Discretisation",
+    "Eigenmodes",
+    "Found",
+    "constraint",
+    "eigenmodes",
+    "element_network",
+    "newton",
+]

@@ -1,0 +1,88 @@
+"""Newton's method for the numbers of finite-element fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import splu
+from torch import Tensor
+
+from pinnml.classical.essential import Constraint
+from pinnml.elements import Form
+from pinnml.errors import ProblemError
+from pinnml.solvers import Status
+
+#: A step of this part of the fields, or a residual of this part of the first, is the last: more is round-off.
+LAST_STEP, LAST_RESIDUAL = 1e-9, 1e-12
+#: The shortest step, as a part of Newton's, that is tried.
+SHORTEST = 2.0**-12
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The numbers u (N,), why the iteration ended, and the norm of the residual before every step and at the end."""
+
+    u: Tensor
+    status: Status
+    norms: tuple[float, ...]
+
+
+def newton(
+    form: Form, constraint: Constraint, start: Tensor, parameters: Mapping[str, float], *, steps: int = 50
+) -> Found:
+    """Solve free^T F(fixed + free y) = 0 by damped Newton steps, from numbers `start` (N,) as far as they are free.
+
+    Raises ProblemError where the conditions leave fields undetermined.
+    """
+    y, device = constraint.free.T @ start.cpu().numpy(), start.device
+
+    def fields(y: np.ndarray) -> Tensor:
+        return torch.from_numpy(constraint.fixed + constraint.free @ y).to(device)
+
+    def residual(y: np.ndarray) -> np.ndarray:
+        return constraint.free.T @ form.residual(fields(y), parameters).cpu().numpy()
+
+    r = residual(y)
+    norms, status = [float(np.linalg.norm(r))], Status.STEPS
+    for _ in range(steps):
+        step = _solved(constraint, form.jacobian(fields(y), parameters).to_scipy(), r)
+        y, r = _damped(residual, y, step, norms[-1])
+        norms.append(float(np.linalg.norm(r)))
+        if not np.isfinite(norms[-1]):
+            status = Status.NOT_FINITE
+            break
+        if np.linalg.norm(step) <= LAST_STEP * float(fields(y).norm()) or norms[-1] <= LAST_RESIDUAL * norms[0]:
+            status = Status.CONVERGED
+            break
+    return Found(fields(y), status, tuple(norms))
+
+
+def _solved(constraint: Constraint, matrix: csr_array, r: np.ndarray) -> np.ndarray:
+    """The step -(free^T J free)^-1 r."""
+    reduced = (constraint.free.T @ matrix @ constraint.free).tocsc()
+    try:
+        step = -splu(reduced).solve(r)
+    except RuntimeError as error:
+        cure = "fix the fields somewhere on the boundary, or add a term without derivatives"
+        expected = "conditions that determine every field"
+        raise ProblemError(
+            "the weak form does not determine the fields", expected=expected, got=error, cure=cure
+        ) from None
+    return step
+
+
+def _damped(
+    residual: Callable[[np.ndarray], np.ndarray], y: np.ndarray, step: np.ndarray, norm: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The longest of steps halved again and again by which the residual falls; the shortest if it never does."""
+    part = 1.0
+    while True:
+        trial = y + part * step
+        r = residual(trial)
+        if np.linalg.norm(r) <= (1 - part / 4) * norm or part <= SHORTEST or norm == 0:
+            return trial, r
+        part /= 2

@@ -1,0 +1,207 @@
+"""Unstructured meshes as domains: cells of one kind, named parts and faces."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinnml.calculus import Axes, Jet
+from pinnml.domains.box import Box, Interval
+from pinnml.domains.cells import Cells
+from pinnml.domains.meshes.axes import checked_axes
+from pinnml.domains.meshes.facets import Facets, facets_of
+from pinnml.domains.meshes.files import read_mesh
+from pinnml.domains.meshes.groups import UNNAMED, groups_of
+from pinnml.domains.meshes.nodes import sound_nodes
+from pinnml.domains.meshes.orientation import in_file_order, oriented
+from pinnml.domains.meshes.quality import Quality, quality_of
+from pinnml.domains.meshes.record import digest
+from pinnml.domains.meshes.sampling import Density, Pieces, sampled, towards
+from pinnml.domains.rules import SPANNING
+from pinnml.domains.sample import Grid, Sample
+from pinnml.errors import MeshError, unknown_name
+
+if TYPE_CHECKING:
+    from pinnml.domains.meshes.times import MeshTimes
+
+
+class Mesh:
+    """Cells of one kind with named parts and faces: `Mesh.read("plate.msh")`, or from arrays.
+
+    points (N, s), or (N, 3) with zeros; cells (C, g) of a kind by meshio's name, nodes in the order of files;
+    parts: name -> numbers of cells; faces: name -> numbers of the corners of facets (f, c), outside or between cells.
+    Regions: "interior", every part, "boundary" (all outer facets), every group of facets, and "unnamed boundary" where
+    some outer facets have a name and others have none.
+
+    The cells are used as they are, curved ones too; corners of simplices are put in ascending order, other cells with
+    a negative Jacobian are turned over, serendipity cells completed, unused points dropped. Raises MeshError for
+    anything else that keeps the cells from covering a piece of space once.
+    """
+
+    def __init__(
+        self,
+        points: Any,
+        cells: Any,
+        kind: str,
+        *,
+        parts: Mapping[str, Any] | None = None,
+        faces: Mapping[str, Any] | None = None,
+        axes: Iterable[str] | None = None,
+    ):
+        points, cells, kind, number = sound_nodes(points, cells, kind)
+        self._axes = checked_axes(axes, points.shape[1])
+        self._cells = oriented(points, cells, kind)
+        self._facets = facets_of(self._cells)
+        self._groups = groups_of(self._cells, self._facets, parts or {}, faces or {}, number)
+        self._outline = Box(**{n: Interval(*ends) for n, ends in zip(self._axes.names, self.bounds, strict=True)})
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str], axes: Iterable[str] | None = None) -> Mesh:
+        """The mesh in a .msh, .vtu, .vtk or .xdmf file, with its groups as regions; see `read_mesh`."""
+        found = read_mesh(path)
+        try:
+            return cls(found.points, found.cells, found.kind, parts=found.parts, faces=found.faces, axes=axes)
+        except MeshError as error:
+            raise error.within(f"mesh '{os.path.basename(path)}'") from None
+
+    def __repr__(self) -> str:
+        names = ", ".join(name for name in self.regions if name not in ("interior", "boundary", UNNAMED))
+        over = ", ".join(self._axes.names)
+        return f"Mesh({len(self._cells)} {self._cells.kind.name} cells over {over}; {names or 'no named groups'})"
+
+    @property
+    def cells(self) -> Cells:
+        """The cells, nodes in basix's order."""
+        return self._cells
+
+    @property
+    def facets(self) -> Facets:
+        """The facets of the cells, each once."""
+        return self._facets
+
+    @property
+    def axes(self) -> Axes:
+        """The names of the coordinates."""
+        return self._axes
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """The bounding box of the nodes, (d, 2)."""
+        return np.stack([self._cells.points.min(axis=0), self._cells.points.max(axis=0)], axis=1)
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The names of the regions."""
+        return tuple(self._groups.pieces)
+
+    @property
+    def periodic(self) -> tuple[str, ...]:
+        """No axis goes round."""
+        return ()
+
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """The groups of facets that lie between cells, all of them or some."""
+        return self._groups.interfaces
+
+    def region(self, name: str) -> str:
+        """The name itself; UnknownNameError if there is no such region."""
+        if name not in self._groups.pieces:
+            raise unknown_name("region", name, self.regions, where=repr(self))
+        return name
+
+    def has_normal(self, name: str) -> bool:
+        """Whether a region is made of facets."""
+        return self.pieces(name).local is not None
+
+    def pieces(self, region: str) -> Pieces:
+        """The cells or facets of a region, of a facet between cells the side whose outward normal it has."""
+        return self._groups.pieces[self.region(region)]
+
+    def measure(self, region: str = "interior") -> float:
+        """The length, area or volume of a region; in no dimension, the number of its points."""
+        return float(self.pieces(region).measure.sum())
+
+    def bare(self, said: Iterable[str]) -> list[str]:
+        """The outer groups of facets, "unnamed boundary" among them, that `said` regions do not cover together."""
+        return self._groups.bare({*said})
+
+    def sample(self, region: str, n: int, generator: torch.Generator, rule: str = "sobol") -> Sample:
+        """About n points of a region by a rule, float64, on the CPU; the weights sum to its measure.
+
+        random: independent; sobol: low discrepancy; both as dense everywhere. chebyshev: denser towards the boundary,
+        as 1 / sqrt(distance). gauss: a quadrature on every cell or facet, of the degree that gives about n points, and
+        at least one point on each; grid: the same, but the middles of n of them where there are more.
+        """
+        return sampled(self.pieces(region), n, generator, rule, lambda: self.nearness)
+
+    def held_out(self, region: str, n: int, generator: torch.Generator) -> Sample:
+        """About n independent random points of a region, to judge a solution that has not seen them."""
+        return self.sample(region, n, generator, "random")
+
+    def shares(self, region: str, points: int) -> int:
+        """The points of a region where the interior gets `points`.
+
+        Parts share them by their measure, the faces 2 d sqrt(points); none gets less than half of an equal share.
+        """
+        if self.has_normal(region) and self.pieces(region).dimension == 0:
+            return len(self.pieces(region))
+        total = 2 * len(self._axes.names) * math.sqrt(points) if self.has_normal(region) else points
+        return max(round(total * self.share(region)), 1)
+
+    def share(self, region: str) -> float:
+        """The part of its measure in that of the boundary or the interior, at least half of an equal share."""
+        if region in ("interior", "boundary"):
+            return 1.0
+        whole = "boundary" if self.has_normal(region) else "interior"
+        alike = [name for name in self.regions if self.has_normal(name) == self.has_normal(region) and name != whole]
+        return min(max(self.measure(region) / self.measure(whole), 0.5 / len(alike)), 1.0)
+
+    @cached_property
+    def nearness(self) -> Density:
+        """The density 1 / sqrt(distance) towards the boundary, of points (n, d)."""
+        return towards(self.pieces("boundary"))
+
+    def scaled(self, coordinates: Mapping[str, Jet]) -> list[Jet]:
+        """The coordinates carried from the bounding box to the unit box."""
+        return self._outline.scaled(coordinates)
+
+    def spanning(self) -> Tensor:
+        """Fixed points (n, d) that tell the range of a function: nodes and a Sobol set."""
+        inside = self.sample("interior", SPANNING, torch.Generator().manual_seed(0)).x
+        return torch.cat([torch.from_numpy(self._cells.points), inside])
+
+    def grid(self, resolution: int, axes: tuple[str, ...], fixed: Mapping[str, float]) -> Grid:
+        """The mesh's own nodes and cells, in the order of files; it has no others."""
+        if tuple(axes) != self._axes.names:
+            cure = "look at it along all of its axes"
+            raise MeshError("a mesh has one grid", expected=", ".join(self._axes.names), got=", ".join(axes), cure=cure)
+        return Grid(self._cells.points, in_file_order(self._cells), self._cells.kind.name, self._axes.names)
+
+    def times(self, **axes: tuple[float, float] | Interval) -> MeshTimes:
+        """This mesh over time, or for a range of parameters: `mesh.times(t=(0, 1), nu=Parameter(1, 2))`."""
+        from pinnml.domains.meshes.times import MeshTimes
+
+        return MeshTimes(self, axes)
+
+    def quality(self) -> Quality:
+        """How many cells there are, how large and how regular."""
+        return quality_of(self._cells, self.measure())
+
+    def to_json(self) -> dict[str, Any]:
+        """The bounding box, by axis, and a digest that tells meshes apart."""
+        ends = {name: list(pair) for name, pair in zip(self._axes.names, self.bounds.tolist(), strict=True)}
+        return {"mesh": ends, "digest": {"sha256": [self._digest]}}
+
+    @cached_property
+    def _digest(self) -> str:
+        groups = [array for pieces in self._groups.pieces.values() for array in (pieces.cell, pieces.local)]
+        arrays = [self._cells.points, self._cells.nodes, *(array for array in groups if array is not None)]
+        return digest(arrays, (self._cells.kind.name, *self.regions))

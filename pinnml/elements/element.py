@@ -1,0 +1,50 @@
+"""What users choose of finite elements: the family and the degree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pinnml.checks import choice, whole_number
+from pinnml.domains.cells import KINDS, CellKind
+from pinnml.errors import SettingsError
+
+#: Families by the name that users write, and basix's.
+FAMILIES = {"P": "P", "N1curl": "N1E", "RT": "RT"}
+HIGHEST_DEGREE = 4
+
+
+@dataclass(frozen=True)
+class Element:
+    """Settings of a finite element.
+
+    family: "P" is Lagrange, continuous; "N1curl" is Nedelec of the first kind, with continuous tangential components;
+    "RT" is Raviart-Thomas, with continuous normal components. On quadrilaterals and hexahedra these are their tensor
+    product forms. degree: 1 to 4, where 1 is the lowest of every family. Raises UnknownNameError for another family,
+    SettingsError for another degree.
+    """
+
+    family: str = "P"
+    degree: int = 2
+
+    def __post_init__(self) -> None:
+        choice("family of elements", self.family, FAMILIES)
+        degree = whole_number("degree of an element", self.degree, most=HIGHEST_DEGREE)
+        object.__setattr__(self, "degree", degree)
+
+    def on(self, kind: CellKind) -> Any:
+        """What basix has for it on the reference cell of a kind; SettingsError where there is nothing."""
+        import basix
+
+        if self.family != "P" and kind.dimension == 1:
+            raise SettingsError(
+                f"there are no {self.family} elements on cells of kind '{kind.name}'",
+                expected="cells of kind " + ", ".join(name for name, each in KINDS.items() if each.dimension > 1),
+                got=kind.name,
+                cure="use family='P' on lines",
+            )
+        # Lagrange points that cluster towards the ends, moments against orthogonal polynomials: both keep the
+        # functions of higher degree well conditioned; of degree 1 and 2 the points are equidistant all the same
+        variant = basix.LagrangeVariant.gll_warped if self.family == "P" else basix.LagrangeVariant.legendre
+        family, cell = basix.ElementFamily[FAMILIES[self.family]], basix.CellType[kind.reference]
+        return basix.create_element(family, cell, self.degree, variant)

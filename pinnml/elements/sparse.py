@@ -1,0 +1,58 @@
+"""Sparse matrices that are summed from entries in fixed places, many times over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse import coo_array, csr_array
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """Where the z numbers of an N x N matrix stand, row by row, and where each entry goes among them.
+
+    starts (N + 1,), columns (z,), places (e,): entry number i is added to number places_i.
+    """
+
+    starts: Tensor
+    columns: Tensor
+    places: Tensor
+
+    @classmethod
+    def of(cls, rows: Tensor, columns: Tensor, size: int) -> Pattern:
+        """The pattern of entries at rows (e,) and columns (e,)."""
+        where = tuple(np.array(numbers.cpu().numpy(), dtype=np.int32) for numbers in (rows, columns))
+        matrix = coo_array((np.ones(len(rows)), where), shape=(size, size)).tocsr()
+        numbered = csr_array((np.arange(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
+        arrays = (matrix.indptr, matrix.indices, numbered[where])
+        return cls(*(torch.from_numpy(np.asarray(array, dtype=np.int64)).to(rows.device) for array in arrays))
+
+    def summed(self, entries: Tensor) -> SparseMatrix:
+        """The matrix, or a batch of them, from entries (..., e)."""
+        zero = entries.new_zeros((*entries.shape[:-1], len(self.columns)))
+        return SparseMatrix(self, zero.index_add(-1, self.places, entries))
+
+
+@dataclass(frozen=True, eq=False)
+class SparseMatrix:
+    """An N x N matrix by its pattern and its numbers (z,), or a batch of matrices of one pattern (b, z)."""
+
+    pattern: Pattern
+    values: Tensor
+
+    def __matmul__(self, x: Tensor) -> Tensor:
+        """The product with x (N,); of every matrix of a batch, (b, N)."""
+        terms = self.values * x[self.pattern.columns]
+        rows = torch.repeat_interleave(self.pattern.starts.diff())
+        return terms.new_zeros((*terms.shape[:-1], len(x))).index_add(-1, rows, terms)
+
+    def to_scipy(self) -> csr_array:
+        """The matrix (not a batch) for SciPy's solvers."""
+        size = len(self.pattern.starts) - 1
+        values, columns, starts = (
+            tensor.detach().cpu().numpy() for tensor in (self.values, self.pattern.columns, self.pattern.starts)
+        )
+        return csr_array((values, columns, starts), shape=(size, size))

@@ -1,0 +1,129 @@
+"""Finite-element fields in the place of a network: found in their cells, shown on cells of their degree, and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvista
+from forms import crooked, posed, uniform
+from shuffled import shuffled
+
+from pinnml import Equation, Mesh, Problem, dot, grad, load, reference
+from pinnml.classical.grid import lagrange_grid, vtk_nodes
+from pinnml.classical.location import Locator
+from pinnml.domains.cells import KINDS
+from pinnml.domains.geometry import located
+from pinnml.domains.reference_cells import corners
+from pinnml.errors import CheckpointError, MissingDerivativeError, ProblemError, SettingsError
+
+SOLID = [name for name in KINDS if not name.startswith("line")]
+MESHES = Path(__file__).parent.parent / "meshes"
+
+
+def poisson(mesh: Mesh) -> Problem:
+    """-Laplace u = 0 for a linear field, which every element holds."""
+
+    def wall(u, x, y):
+        return u - (1 + 2 * x - 3 * y)
+
+    equations = (Equation(wall, on="boundary"),)
+    exact = {"exact": lambda x, y: 1 + 2 * x - 3 * y}
+    return Problem(domain=mesh, fields=("u",), equations=equations, weak=lambda u, v: dot(grad(u), grad(v)), **exact)
+
+
+@pytest.mark.parametrize("name", SOLID)
+def test_points_are_found_in_their_cells(name: str):
+    cells = shuffled(KINDS[name], 3, 0.03)
+    rng, count = np.random.default_rng(0), 200
+    number = rng.integers(len(cells), size=count)
+    share = 0.05 + rng.dirichlet(np.ones(KINDS[name].corners), size=count)  # well inside
+    reference_points = share / share.sum(axis=1, keepdims=True) @ corners(KINDS[name].reference)
+    x = located(cells, number, reference_points)[0].numpy()
+    found, places = Locator(cells)(x)
+    assert np.array_equal(found, number)
+    np.testing.assert_allclose(places, reference_points, atol=1e-11)  # Newton ends at 1e-14 times the distortion
+
+
+def test_a_point_beside_the_mesh_belongs_to_the_nearest_cell():
+    cells = uniform("triangle", 4).cells
+    x = np.array([[1.001, 0.3], [-0.002, 0.7]])
+    number, places = Locator(cells)(x)
+    np.testing.assert_allclose(located(cells, number, places)[0].numpy(), x, atol=1e-14)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 4])
+@pytest.mark.parametrize("name", SOLID)
+def test_cells_of_a_degree_fill_the_same_space(name: str, degree: int):
+    kind = KINDS[name]
+    if degree < kind.degree:
+        pytest.skip("straight cells cannot follow curved ones")
+    cells = shuffled(kind, 2, 0.03)
+    grid = lagrange_grid(cells, degree, ("x", "y", "z")[: kind.dimension])
+    assert grid.cells is not None
+    # VTK's own functions at its own middle of a cell give the place that ours give
+    points = np.pad(grid.points, ((0, 0), (0, 3 - kind.dimension)))
+    types = {"triangle": 69, "quadrilateral": 70, "tetrahedron": 71, "hexahedron": 72}
+    connectivity = np.insert(grid.cells, 0, grid.cells.shape[1], axis=1).ravel()
+    mesh = pyvista.UnstructuredGrid(connectivity, np.full(len(grid.cells), types[kind.reference]), points)
+    middle = vtk_nodes(kind.reference, 1).mean(axis=0)
+    expected = located(cells, np.arange(len(cells)), np.tile(middle, (len(cells), 1)))[0].numpy()
+    found = _at(mesh, np.pad(middle, (0, 3 - kind.dimension)))[:, : kind.dimension]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert len(grid.points) < grid.cells.size  # neighbours share nodes
+
+
+def _at(mesh: pyvista.UnstructuredGrid, place: np.ndarray) -> np.ndarray:
+    """Where VTK has a parametric place of every cell."""
+    import vtk
+
+    found = []
+    for number in range(mesh.n_cells):
+        cell, x, weights = mesh.GetCell(number), [0.0] * 3, [0.0] * 200
+        cell.EvaluateLocation(vtk.mutable(0), place.tolist(), x, weights)
+        found.append(x)
+    return np.array(found)
+
+
+def test_a_curved_mesh_stays_round_in_the_file(tmp_path: Path):
+    solution = reference(poisson(Mesh.read(MESHES / "disc.msh")), degree=3, out=tmp_path)
+    assert solution.verdict.error < 1e-12
+    mesh = pyvista.read(tmp_path / "fields.vtu")
+    assert set(mesh.celltypes) == {69}
+    radius = np.linalg.norm(mesh.points, axis=1).max()
+    assert abs(radius - 1) < 1e-4
+    np.testing.assert_allclose(mesh.point_data["u"], solution(mesh.points[:, :2])["u"], atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["triangle", "quad"])
+def test_fields_are_read_back(kind: str, tmp_path: Path):
+    problem = poisson(uniform(kind, 3))
+    solution = reference(problem, degree=3)
+    again = load(solution.save(tmp_path / "fields.pt"), problem)
+    x = np.random.default_rng(0).random((50, 2))
+    assert np.array_equal(solution(x)["u"], again(x)["u"])
+    assert again.verdict == solution.verdict
+    with pytest.raises(CheckpointError, match="mesh"):
+        load(tmp_path / "fields.pt")
+    with pytest.raises(CheckpointError, match="another problem"):
+        load(tmp_path / "fields.pt", poisson(uniform(kind, 4)))
+
+
+def test_second_derivatives_are_refused():
+    problem = poisson(crooked("triangle"))
+    solution = reference(problem, degree=2)
+    x = np.full((1, 2), 0.4)
+    np.testing.assert_allclose(solution(x, derivatives="x")["u_x"], 2, atol=1e-12)
+    with pytest.raises(MissingDerivativeError, match="xx"):
+        solution(x, derivatives="xx")
+
+
+def test_a_weak_form_has_a_test_function_and_known_names():
+    mesh = uniform("triangle", 2)
+    with pytest.raises(ProblemError, match="no test function"):
+        posed(mesh, lambda u: u)
+    with pytest.raises(ProblemError, match="unknown argument 'w'"):
+        posed(mesh, lambda u, v, w: u * v * w)
+    with pytest.raises(SettingsError, match="mesh"):
+        reference(posed(mesh, lambda u, v: u * v), mesh="plate.msh")  # pyright: ignore[reportArgumentType]
