@@ -160,14 +160,17 @@ class Problem:
             names = argument_names(weak.integrand, what)
             if not set(names) & set(tests.values()):
                 expected = f"one of {', '.join(tests.values())} among its arguments"
-                raise ProblemError(f"{what} has no test function", expected=expected, got=", ".join(names))
+                cure = "an integrand is linear in it: dot(grad(u), grad(v)) - f * v"
+                raise ProblemError(f"{what} has no test function", expected=expected, got=", ".join(names), cure=cure)
             tested |= set(names)
             for region in weak.on:
                 known = self.available(self.domain.region(region)) | set(tests.values())
                 _check_known(names, known, f"{what} on '{region}'")
         if self.weak and (untested := set(tests.values()) - tested):
+            expected, got = ", ".join(tests.values()), ", ".join(sorted(tested)) or "none"
             cure = "add the weak form of its equation"
-            raise ProblemError(f"no weak form has the test function '{min(untested)}'", cure=cure)
+            message = f"no weak form has the test function '{min(untested)}'"
+            raise ProblemError(message, expected=expected, got=got, cure=cure)
 
     def _check_all_used(self) -> None:
         """Fields, unknown numbers and measurements must each be in some equation, and every equation has a field."""

@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from pinnml.arguments import check_elements
 from pinnml.calculus import total_order
 from pinnml.classical import FINITE_ELEMENTS, Discretisation, Found, constraint, element_network, newton
 from pinnml.conditions import bare_faces
-from pinnml.domains import Mesh
+from pinnml.domains import Domain, Mesh
 from pinnml.elements import Element
 from pinnml.errors import ProblemError, SettingsError, unknown_name
 from pinnml.networks import Network
@@ -72,15 +73,22 @@ def checked_mesh(problem: Problem, mesh: Mesh | None) -> Mesh:
         raise ProblemError("finite elements need a weak form", expected="Problem(..., weak=...)", got="none", cure=cure)
     if problem.ansatz is not None:
         cure = "write the conditions as equations on the boundary, and leave the ansatz out"
-        raise ProblemError("finite elements know no ansatz", expected="conditions as equations", cure=cure)
-    mesh = problem.domain if mesh is None and isinstance(problem.domain, Mesh) else mesh
-    if not isinstance(mesh, Mesh):
+        message, expected = "finite elements know no ansatz", "conditions as equations"
+        raise ProblemError(message, expected=expected, got="an ansatz", cure=cure)
+    found: Any = problem.domain if mesh is None else mesh
+    if not isinstance(found, Mesh):
         cure = 'give one: mesh=Mesh.read("plate.msh")'
-        raise SettingsError("finite elements need a mesh", expected="a Mesh", got=repr(problem.domain), cure=cure)
-    if mesh.axes != problem.domain.axes:
-        names = (", ".join(axes.names) for axes in (problem.domain.axes, mesh.axes))
-        raise SettingsError("the mesh has other axes than the problem", expected=next(names), got=next(names))
-    return mesh
+        raise SettingsError("finite elements need a mesh", expected="a Mesh", got=repr(found), cure=cure)
+    outlines = [_outline(domain) for domain in (problem.domain, found)]
+    if found.axes != problem.domain.axes or not np.allclose(problem.domain.bounds, found.bounds, rtol=1e-6):
+        cure = "give the mesh of the problem's own domain"
+        raise SettingsError("the mesh is of another domain", expected=outlines[0], got=outlines[1], cure=cure)
+    return found
+
+
+def _outline(domain: Domain) -> str:
+    """The axes and their ends."""
+    return ", ".join(f"{n} from {a:g} to {b:g}" for n, (a, b) in zip(domain.axes.names, domain.bounds, strict=True))
 
 
 def elements_of(problem: Problem, degree: int | None, elements: Mapping[str, Element] | None) -> dict[str, Element]:

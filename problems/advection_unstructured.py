@@ -30,7 +30,7 @@ def problem(eps: float = 1e-2, heating: float = 1.0, upwind: float = 1.0) -> Pro
     if not 0 <= upwind < inf:
         raise ProblemError("upwind", expected="a number, 0 or above", got=upwind, cure="write upwind=1")
     mesh = Mesh.read(MESH)
-    tau = upwind * intrinsic_time(sqrt(2 * pi / len(mesh.cells)), eps)
+    tau = upwind * intrinsic_time(sqrt(2 * mesh.measure() / len(mesh.cells)), eps)
 
     def balance(u):
         return dot(grad(u), WIND) - eps * laplacian(u) - heating
@@ -48,7 +48,7 @@ def problem(eps: float = 1e-2, heating: float = 1.0, upwind: float = 1.0) -> Pro
     return Problem(
         domain=mesh,
         fields=("u",),
-        equations=(Equation(balance), Equation(rim, on="rim")),
+        equations=(Equation(balance), Equation(rim, on="boundary")),
         weak=streamline_upwind,
         exact=exact,
     )

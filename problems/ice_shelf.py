@@ -25,23 +25,24 @@ from pinnml.errors import ProblemError
 
 MESH = Path(__file__).parents[1] / "meshes" / "glacier.msh"
 #: rho g in MPa / km, 1 - rho / rho_w, the y of the grounding line, and the strain rate below which ice is Newtonian.
-WEIGHT, BUOYANCY, AFLOAT, TINY = 9.0, 0.108, 2.5, 0.1
+WEIGHT, BUOYANCY, AFLOAT, TINY = 9.0, 0.108, 1.5, 0.1
 
 
-def problem(hardness: float = 0.235, friction: float = 0.1, inflow: float = 0.8) -> Problem:
+def problem(hardness: float = 0.2, friction: float = 0.5, inflow: float = 0.8) -> Problem:
     if not 0 < hardness < inf:
-        raise ProblemError("hardness", expected="a number above 0", got=hardness, cure="write hardness=0.235")
+        raise ProblemError("hardness", expected="a number above 0", got=hardness, cure="write hardness=0.2")
     if not 0 <= friction < inf:
-        raise ProblemError("friction", expected="a number, 0 or above", got=friction, cure="write friction=0.1")
+        raise ProblemError("friction", expected="a number, 0 or above", got=friction, cure="write friction=0.5")
 
     def thickness(x, y):
-        return 0.4 + 0.1 * y - 0.02 * (x - 0.9) ** 2
+        return 0.3 + 0.15 * y
 
     def grounded(y):
-        return torch.clamp(y - AFLOAT, min=0.0) ** 2
+        above = torch.clamp(y - AFLOAT, min=0.0)
+        return above**2 / (1 + above)
 
     def driving(x, y):
-        return WEIGHT * thickness(x, y) * grad(BUOYANCY * thickness(x, y) + 0.02 * grounded(y))
+        return WEIGHT * thickness(x, y) * grad(BUOYANCY * thickness(x, y) + 0.1 * grounded(y))
 
     def stress(w):
         (a, b), (c, d) = grad(w)

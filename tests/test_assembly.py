@@ -23,9 +23,6 @@ from pinnml import Problem, Weak
 from pinnml.classical import Discretisation
 from pinnml.elements import Element
 
-#: NumPy's, of tensors that are made arrays of another type.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
-
 #: The degree to which `theirs` integrates.
 DEGREE = 6
 #: Sums of some hundred terms of both signs, 1e-15 each, in another order.

@@ -15,9 +15,6 @@ from pinnml.elements import Element
 from pinnml.errors import PinnmlError, ProblemError
 from pinnml.modes import modes
 
-#: NumPy's, of tensors that are made arrays of another type.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
-
 #: Resonances of the unit cube and the unit square by k^2 / pi^2: sums of squares of whole numbers, in space of three
 #: of which one at most is 0.
 CUBE, SQUARE = np.array([2.0, 2, 2, 3, 3]), np.array([1.0, 1, 2, 4, 4])
@@ -153,7 +150,6 @@ def test_forms_of_another_kind_are_refused(what: str):
     assert caught.value.expected
 
 
-@pytest.mark.xfail(strict=True, reason="the form is linearised at zero fields, and nothing is said")
 def test_a_nonlinear_form_is_refused():
     with pytest.raises(ProblemError):
         found(membrane(uniform("quad", 4), lambda u, v, k2: plain(u, v, k2) + u**3 * v), 1, 2, 2.0)
@@ -164,7 +160,6 @@ def test_prescribed_values_are_refused():
         found(membrane(uniform("quad", 4), wall=lambda u: u - 1), 1, 2, 2.0)
 
 
-@pytest.mark.xfail(strict=True, reason="a warning of SciPy's comes through")
 @pytest.mark.parametrize("count", [9, 100])
 def test_more_modes_than_there_are_numbers_are_refused(count: int):
     with pytest.raises(PinnmlError) as caught:

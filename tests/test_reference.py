@@ -12,9 +12,6 @@ from forms import SOLID, crooked, uniform
 
 from pinnml import Box, Equation, Mesh, Problem, Weak, dot, grad, laplacian, normal_derivative, reference
 
-#: NumPy's, of tensors that are made arrays of another type.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
-
 FOLDER = Path(__file__).parents[1] / "meshes"
 
 
@@ -145,7 +142,6 @@ def test_a_mesh_may_be_given_for_a_problem_on_a_box():
     assert solution.domain is box
 
 
-@pytest.mark.xfail(strict=True, reason="faces of the box are looked for among the names of the mesh")
 def test_conditions_may_lie_on_faces_of_a_box():
     walls = tuple(Equation(lambda u, x: u - x, on=f"x={end}", name=f"end {end}") for end in (0, 1))
     problem = Problem(

@@ -16,9 +16,6 @@ from pinnml.classical import constraint
 from pinnml.elements import Element
 from pinnml.errors import ProblemError
 
-#: NumPy's, of tensors that are made arrays of another type.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
-
 FOLDER = Path(__file__).parents[1] / "meshes"
 LAMBDA, SHEAR = 1.5, 0.8
 
@@ -160,10 +157,6 @@ def test_a_slip_leaves_one_direction_at_every_node():
     assert np.abs(product - np.eye(len(product))).max() < 1e-14
 
 
-ROUND = pytest.mark.xfail(strict=True, reason="two normals that differ a little at a node hold it altogether")
-
-
-@ROUND
 @pytest.mark.parametrize("degree", [1, 2])
 @pytest.mark.parametrize("is_curved", [True, False])
 def test_a_liquid_turns_in_a_round_wall(is_curved: bool, degree: int):
@@ -247,14 +240,12 @@ def test_equations_with_derivatives_on_the_boundary_are_left_to_the_weak_form():
     assert error(problem, degree=1) < 1e-13
 
 
-@pytest.mark.xfail(strict=True, reason="an integral over the boundary is taken for values at every point")
 def test_integral_conditions_are_refused():
     mean = Equation(lambda u: u - 1, on="boundary", name="mean", integral=True)
     with pytest.raises(ProblemError, match="mean"):
         reference(Problem(domain=uniform("triangle", 2), fields="u", equations=(mean,), weak=slopes))
 
 
-@pytest.mark.xfail(strict=True, reason="values inside are left out, and nothing is said")
 def test_values_inside_are_met_or_refused():
     mesh = crooked("triangle", 3)
     inside = Equation(lambda u: u - 1, on="some", name="inside")

@@ -10,15 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.domains import Mesh, Sample
+from pinnml.domains import Box, Mesh, Sample
 from pinnml.domains.cells import Cells
 from pinnml.domains.geometry import Mapped, mapped, mapped_facets
+from pinnml.domains.meshes.sampling import Pieces
 from pinnml.domains.reference_cells import quadrature
 from pinnml.elements import Carried, Element, Form, Integrand, Patch, Piece, Space, lift, table
 from pinnml.equation import Field, Weak
 from pinnml.errors import ProblemError, SettingsError
 from pinnml.problem import Problem
 
+#: Corners of a facet lie on a face of a box to this part of its extent.
+ON_FACE = 1e-9
 #: Points at which an integrand is evaluated at a time: few enough to stay in a CPU's cache.
 POINTS = {"cpu": 2**16, "cuda": 2**22}
 
@@ -76,6 +79,18 @@ class Discretisation:
         """The piecewise linear functions by which nodal parameters are known."""
         return Space(Element("P", 1), self.mesh.cells)
 
+    def pieces(self, region: str) -> Pieces:
+        """The cells or facets of a region of the mesh, or of a face of the box that the problem is on."""
+        if region in self.mesh.regions or not isinstance(self.problem.domain, Box):
+            return self.mesh.pieces(region)
+        axis, _, side = region.partition("=")
+        place, outer = self.mesh.axes.position(axis), self.mesh.pieces("boundary")
+        low, high = self.mesh.bounds[place]
+        corners = self.mesh.cells.points[outer.corners][..., place]
+        there = np.abs(corners - (low if side == "min" else high)).max(axis=1) <= ON_FACE * (high - low)
+        assert outer.local is not None
+        return Pieces(outer.cells, outer.cell[there], outer.local[there])
+
     def form(self, device: torch.device, degree: int | None = None) -> Form:
         """The weak form with a quadrature exact to a degree, by default twice that of the elements.
 
@@ -94,7 +109,7 @@ class Discretisation:
         numbers = {name: torch.tensor(value, device=device) for name, value in self.problem.parameters.items()}
         for patch in patches:
             patch.integrand.check(numbers)
-        return Form(patches, self.size)
+        return Form(patches, self.size, self.corners.size)
 
     @cached_property
     def _bent(self) -> int:
@@ -104,7 +119,7 @@ class Discretisation:
 
     def _mapped(self, region: str, degree: int, most: int) -> Iterator[tuple[Tensor, Mapped]]:
         """The cells or facets of a region, not too many at a time: numbers of cells, and quadrature points on them."""
-        pieces, kind = self.mesh.pieces(region), self.mesh.cells.kind
+        pieces, kind = self.pieces(region), self.mesh.cells.kind
         sides = [None] if pieces.local is None else np.unique(pieces.local).tolist()
         for side in sides:
             numbers = pieces.cell if side is None else pieces.cell[pieces.local == side]
@@ -125,7 +140,9 @@ class Discretisation:
         normal = None if at.normal is None else at.normal.flatten(0, 1)
         sample = Sample(at.x.flatten(0, 1), at.weight.flatten(), normal).to(device, torch.float64)
         integrand = Integrand(self.carried, weak, sample)
-        corners = _piece(self.corners, cells, at, 0, 0)
+        first = torch.zeros(1, dtype=torch.int64)
+        value = torch.ones((1, 1, 1, 1), dtype=torch.float64)
+        corners = Piece(table(self.corners, at.reference)[:1], value, first, None, self.corners.dofs[cells])
         return Patch(integrand, at.weight.to(device), tuple(pieces), corners.to(device))
 
 
@@ -144,7 +161,7 @@ def _check_field(field: Field, element: Element, mesh: Mesh) -> None:
     """Refuse fields and elements that do not go together."""
     if field.is_complex:
         cure = "write it as two real fields"
-        raise ProblemError(f"the field '{field.name}' is complex", expected="real fields", cure=cure)
+        raise ProblemError(f"the field '{field.name}' is complex", expected="real fields", got="complex", cure=cure)
     dimension = mesh.cells.kind.dimension
     if element.family != "P" and field.components != dimension:
         cure = f'declare fields={{"{field.name}": {dimension}}}, or choose elements of family "P"'

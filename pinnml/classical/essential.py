@@ -23,6 +23,8 @@ from pinnml.evaluation import Needs, discover, namespace, residuals
 
 #: Singular values below this part of the largest, and misfits of this part of the values, are round-off.
 ROUND_OFF = 1e-9
+#: Conditions at one node that differ by less than this sine of an angle are one: facets of a curved wall meet so.
+ONE_CONDITION = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,16 +40,19 @@ class Constraint:
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """Affine conditions on a field of m components: matrix (c, q, r, m) @ value (c, q, m) = right (c, q, r).
+    """Affine conditions of an equation on a field: matrix (c, q, r, m) @ value (c, q, m) = right (c, q, r).
 
     At the q interpolation points of the functions on one side, numbered the same in all cells, of cells (c,).
-    local: these functions; points: their interpolation points among those of the element; jacobian (c, q, s, s).
+    local: these functions; points: their interpolation points among those of the element; jacobian (c, q, s, s);
+    normal (c, q, s).
     """
 
+    name: str
     cells: Tensor
     local: list[int]
     points: list[int]
     jacobian: Tensor
+    normal: Tensor
     matrix: Tensor
     right: Tensor
 
@@ -72,16 +77,22 @@ def constraint(parts: Discretisation) -> Constraint:
 def _is_essential(parts: Discretisation, term: Term) -> bool:
     """Whether an equation is on facets and asks for values alone."""
     problem = parts.problem
-    if term.region in problem.data or not problem.domain.has_normal(term.region):
+    if term.equation.integral:
+        cure = "say it in the weak form, or by a value on a face"
+        raise ProblemError(f"equation '{term.name}' is an integral", expected="conditions at points", cure=cure)
+    if term.region in problem.data or term.region == "interior":
         return False
     sample = problem.domain.sample(term.region, 8, torch.Generator().manual_seed(0), "random")
     needs, _ = discover(problem, term, sample)
+    if len(needs.outputs) == 1 and not problem.domain.has_normal(term.region):
+        cure = "say it in the weak form, or on a face of the mesh"
+        raise ProblemError(f"equation '{term.name}' holds values inside", expected="values on faces", cure=cure)
     return len(needs.outputs) == 1
 
 
 def _values(parts: Discretisation, field: Field, term: Term) -> Iterator[Values]:
     """What an equation says of a field on the facets of its region."""
-    pieces, space = parts.mesh.pieces(term.region), parts.spaces[field.name]
+    pieces, space = parts.pieces(term.region), parts.spaces[field.name]
     assert pieces.local is not None
     kind, element = space.cells.kind, space.element.on(space.cells.kind)
     points, moments = np.array(element.points), np.abs(np.array(element.interpolation_matrix))
@@ -93,8 +104,8 @@ def _values(parts: Discretisation, field: Field, term: Term) -> Iterator[Values]
         normal, _ = carried_normal(jacobian, torch.from_numpy(outward_normals(kind.reference)[side]).expand_as(x))
         sample = Sample(x, torch.ones(len(x), dtype=x.dtype), normal)
         shape = (len(cells), len(used))
-        at = (tensor.unflatten(0, shape) for tensor in (jacobian, *_affine(parts, field, term, sample)))
-        yield Values(torch.from_numpy(cells), local, used.tolist(), *at)
+        at = (tensor.unflatten(0, shape) for tensor in (jacobian, normal, *_affine(parts, field, term, sample)))
+        yield Values(term.name, torch.from_numpy(cells), local, used.tolist(), *at)
 
 
 def _affine(parts: Discretisation, field: Field, term: Term, sample: Sample) -> tuple[Tensor, Tensor]:
@@ -118,14 +129,16 @@ def _affine(parts: Discretisation, field: Field, term: Term, sample: Sample) -> 
     misfit = (rows(tried) + right - (matrix @ tried.unsqueeze(-1)).squeeze(-1)).abs().max()
     if float(misfit) > ROUND_OFF * float(matrix.abs().max() + right.abs().max()):
         cure = "write conditions on values as u - g"
-        raise ProblemError(f"equation '{term.name}' is not affine in the fields", expected="u - g", cure=cure)
+        got = "a residual that bends"
+        raise ProblemError(f"equation '{term.name}' is not affine in the fields", expected="u - g", got=got, cure=cure)
     first = sum(other.columns for other in problem.fields[: problem.fields.index(field)])
     own = slice(first, first + field.columns)
     touched = matrix.abs().amax(dim=0) > ROUND_OFF * float(matrix.abs().max())  # (r, columns)
     mine = touched[:, own].any(dim=1)
     if bool((touched[mine].sum(dim=1) > touched[mine][:, own].sum(dim=1)).any()):
         cure = "write one equation for each field"
-        raise ProblemError(f"equation '{term.name}' ties values of several fields", expected="one field", cure=cure)
+        message, got = f"equation '{term.name}' ties values of several fields", "more than one"
+        raise ProblemError(message, expected="one field in each condition", got=got, cure=cure)
     return matrix[:, mine][..., own], right[:, mine]
 
 
@@ -137,7 +150,7 @@ def _at_nodes(space: Space, field: Field, found: list[Values]) -> tuple[np.ndarr
     if any(each.matrix.shape[2] for each in found):
         nodes, matrix, right = _gathered(space, found, m)
         left, sizes, rows = torch.linalg.svd(matrix, full_matrices=True)
-        rank = sizes > ROUND_OFF * sizes.amax()
+        rank = sizes > ONE_CONDITION / 2 * sizes[:, :1]
         inverse = torch.where(rank, 1 / sizes, 0.0)
         along = (left.mT @ right.unsqueeze(-1)).squeeze(-1)[:, : sizes.shape[1]] * inverse
         values[:, nodes] = torch.einsum("nji,nj->in", rows[:, : sizes.shape[1]], along).numpy()
@@ -177,7 +190,9 @@ def _of_dofs(space: Space, found: list[Values]) -> tuple[np.ndarray, coo_array]:
     for each in found:
         if not each.matrix.shape[2]:
             continue
-        least = (torch.linalg.pinv(each.matrix, rtol=ROUND_OFF) @ each.right.unsqueeze(-1)).squeeze(-1)
+        inverse = torch.linalg.pinv(each.matrix, rtol=ROUND_OFF)
+        _check_shared(space, each, inverse)
+        least = (inverse @ each.right.unsqueeze(-1)).squeeze(-1)
         moments = torch.from_numpy(np.array(element.interpolation_matrix)).unflatten(1, (least.shape[-1], -1))
         local = torch.einsum("kiq,cqi->ck", moments[..., each.points], pulled_back(family, each.jacobian, least))
         shared, dofs = space.to_shared(local, each.cells), space.dofs[each.cells]
@@ -186,6 +201,21 @@ def _of_dofs(space: Space, found: list[Values]) -> tuple[np.ndarray, coo_array]:
     numbers = np.flatnonzero(free)
     basis = coo_array((np.ones(len(numbers)), (numbers, np.arange(len(numbers)))), shape=(space.size, len(numbers)))
     return values.numpy(), basis
+
+
+def _check_shared(space: Space, values: Values, inverse: Tensor) -> None:
+    """Refuse conditions that leave open what the element shares across facets: tangential, or normal components."""
+    normal = values.normal.unsqueeze(-1) @ values.normal.unsqueeze(-2)
+    tangential = torch.eye(normal.shape[-1], dtype=normal.dtype) - normal
+    shared, word = (tangential, "tangential") if space.element.family == "N1curl" else (normal, "normal")
+    if float((shared - inverse @ values.matrix @ shared).abs().max()) > ROUND_OFF:
+        written = "cross(E, normal) = ..." if word == "tangential" else "dot(q, normal) = ..."
+        raise ProblemError(
+            f"equation '{values.name}' leaves the {word} components open, which {space.element.family} elements share",
+            expected=written,
+            got="a condition on other components, or on a part of the region",
+            cure=f"write {written}, or choose elements of family P",
+        )
 
 
 def _block_diagonal(blocks: list[coo_array]) -> coo_array:

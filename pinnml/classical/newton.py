@@ -18,6 +18,8 @@ from pinnml.solvers import Status
 
 #: A step of this part of the fields, or a residual of this part of the first, is the last: more is round-off.
 LAST_STEP, LAST_RESIDUAL = 1e-9, 1e-12
+#: A pivot of this part of the largest is round-off.
+SINGULAR = 1e-12
 #: The shortest step, as a part of Newton's, that is tried.
 SHORTEST = 2.0**-12
 
@@ -65,14 +67,15 @@ def _solved(constraint: Constraint, matrix: csr_array, r: np.ndarray) -> np.ndar
     """The step -(free^T J free)^-1 r."""
     reduced = (constraint.free.T @ matrix @ constraint.free).tocsc()
     try:
-        step = -splu(reduced).solve(r)
+        factors = splu(reduced, permc_spec="MMD_AT_PLUS_A")  # patterns are symmetric
+        pivots = np.abs(factors.U.diagonal())
+        if pivots.min(initial=np.inf) <= SINGULAR * pivots.max(initial=0.0):
+            raise RuntimeError("a matrix that is singular")
+        return -factors.solve(r)
     except RuntimeError as error:
         cure = "fix the fields somewhere on the boundary, or add a term without derivatives"
-        expected = "conditions that determine every field"
-        raise ProblemError(
-            "the weak form does not determine the fields", expected=expected, got=error, cure=cure
-        ) from None
-    return step
+        message, expected = "the weak form does not determine the fields", "conditions that determine every field"
+        raise ProblemError(message, expected=expected, got=error, cure=cure) from None
 
 
 def _damped(

@@ -31,7 +31,7 @@ def mapped(cells: Cells, points: np.ndarray, weights: np.ndarray) -> Mapped:
     """Points (q, s) of the reference cell with weights (q,) on every cell."""
     x, jacobian = _position(cells, points)
     weight = torch.from_numpy(weights) * torch.linalg.det(jacobian).abs()
-    return Mapped(torch.from_numpy(points), x, jacobian, weight)
+    return Mapped(torch.from_numpy(points), x, jacobian.expand(-1, len(points), -1, -1), weight)
 
 
 def mapped_facets(cells: Cells, facet: int, degree: int) -> Mapped:
@@ -40,6 +40,7 @@ def mapped_facets(cells: Cells, facet: int, degree: int) -> Mapped:
     points, weights = facet_quadrature(cell, facet, degree)
     x, jacobian = _position(cells, points)
     outward = torch.from_numpy(outward_normals(cell)[facet])
+    jacobian = jacobian.expand(-1, len(points), -1, -1)
     normal, stretch = carried_normal(jacobian, outward.expand(*x.shape[:2], -1))
     return Mapped(torch.from_numpy(points), x, jacobian, torch.from_numpy(weights) * stretch, normal)
 
@@ -55,7 +56,7 @@ def located(cells: Cells, number: np.ndarray, points: np.ndarray) -> tuple[Tenso
 
 def jacobians(cells: Cells, points: np.ndarray) -> Tensor:
     """The determinant of dx/dX at reference points (q, s) on every cell, (c, q)."""
-    return torch.linalg.det(_position(cells, points)[1])
+    return torch.linalg.det(_position(cells, points)[1]).expand(-1, len(points))
 
 
 def carried_normal(jacobian: Tensor, outward: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,9 +70,10 @@ def carried_normal(jacobian: Tensor, outward: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _position(cells: Cells, points: np.ndarray) -> tuple[Tensor, Tensor]:
-    """The places x (c, q, s) and dx_i/dX_j (c, q, s, s) at reference points (q, s)."""
+    """The places x (c, q, s) and dx_i/dX_j (c, q, s, s) at reference points (q, s); (c, 1, s, s) on affine cells."""
     kind = cells.kind
     values = torch.from_numpy(mapping(kind.reference, kind.degree).tabulate(1, points)[..., 0])  # (1 + s, q, g)
     nodes = torch.from_numpy(cells.points)[torch.from_numpy(cells.nodes)]  # (c, g, s)
-    x, *slopes = torch.einsum("kqg,cgs->kcqs", values, nodes)
-    return x, torch.stack(slopes, dim=-1)
+    x = values[0] @ nodes
+    slopes = values[1:, :1] if kind.is_affine else values[1:]
+    return x, torch.einsum("jqg,cgs->cqsj", slopes, nodes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -15,6 +15,8 @@ from pinnml.elements.sparse import Pattern, SparseMatrix
 from pinnml.errors import ShapeError
 
 Parameters = Mapping[str, Tensor | float]
+#: Points of a batch that are evaluated at a time: few enough to stay in a CPU's cache.
+AT_ONCE = {"cpu": 2**16, "cuda": 2**22}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,18 +59,40 @@ class Piece:
 
         Local matrices (b, c, k, k'). Slopes of shape (1, 1, 1, S, S) are the same everywhere.
         """
-        part = slopes[..., self.places, :][..., trial.places]
-        rows = self.lift.mT @ part @ trial.lift  # (b, c, q, a, e)
-        if rows.shape[2] == 1:  # straight cells, constant coefficients: the weights are alike up to their sum
-            sums = torch.einsum("q,aqk,eql->aekl", weight[0] / weight[0].sum(), self.table, trial.table)
-            scaled = (weight.sum(dim=1)[:, None, None] * rows[:, :, 0]).flatten(2)
-            local = (scaled @ sums.flatten(2).flatten(0, 1)).unflatten(-1, sums.shape[2:])
-        else:
-            right = torch.einsum("bcqae,eql->bcaql", weight[..., None, None] * rows, trial.table)
-            local = self.table.flatten(0, 1).T @ right.flatten(2, 3)
+        rows = self._rows(slopes, trial)
+        if not rows:
+            return slopes.new_zeros((1, *self.dofs.shape, trial.dofs.shape[1]))
+        local = _summed(rows, weight, self.table, trial.table)
         if self.turns is not None:
             local = self.turns @ local
         return local if trial.turns is None else local @ trial.turns.mT
+
+    def _rows(self, slopes: Tensor, trial: Piece) -> dict[tuple[int, int], Tensor]:
+        """The slopes carried back to rows of the reference cell, (b, c, q) for each pair (a, e) that is not zero."""
+        rows: dict[tuple[int, int], Tensor] = {}
+        for (s, mine), (t, other) in product(enumerate(self.places.tolist()), enumerate(trial.places.tolist())):
+            slope = slopes[..., mine, other]
+            if slope.requires_grad or bool(slope.any()):
+                for a, e in product(self._filled[s], trial._filled[t]):
+                    term = self.lift[..., s, a] * slope * trial.lift[..., t, e]
+                    rows[a, e] = rows[a, e] + term if (a, e) in rows else term
+        return rows
+
+    @cached_property
+    def _filled(self) -> list[list[int]]:
+        """For each of the s numbers the rows that lift takes it from."""
+        return [[a for a in range(self.lift.shape[-1]) if bool(row[..., a].any())] for row in self.lift.unbind(-2)]
+
+
+def _summed(rows: Mapping[tuple[int, int], Tensor], weight: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """The sum over pairs (a, e) and points of weight times row (b, c, q) times both tables (., q, k), (b, c, k, k')."""
+    pairs, values = list(rows), list(rows.values())
+    products = torch.stack([first[a].unsqueeze(2) * second[e].unsqueeze(1) for a, e in pairs])  # (p, q, k, k')
+    if values[0].shape[2] == 1:  # straight cells, constant coefficients: the weights are alike up to their sum
+        products = torch.einsum("q,pqkl->pkl", weight[0] / weight[0].sum(), products).unsqueeze(1)
+        weight = weight.sum(dim=1, keepdim=True)
+    stacked = torch.stack([weight * value for value in values], dim=2).flatten(2)  # (b, c, p q)
+    return (stacked @ products.flatten(0, 1).flatten(1)).unflatten(-1, products.shape[2:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,24 +147,59 @@ class Form:
     and in the parameters.
     """
 
-    def __init__(self, patches: Sequence[Patch], size: int):
-        self.patches, self.size = tuple(patches), size
+    def __init__(self, patches: Sequence[Patch], size: int, corners: int):
+        self.patches, self.size, self.corners = tuple(patches), size, corners
 
     def residual(self, u: Tensor, parameters: Parameters | None = None) -> Tensor:
         """F (N,), or (b, N) for a batch of parameters."""
-        batch, given = _batch(parameters, u)
-        total = u.new_zeros((batch or 1, self.size))
-        for patch in self.patches:
-            for piece, local in zip(patch.pieces, patch.residuals(u, given, batch or 1), strict=True):
-                total = total.index_add(1, piece.dofs.flatten(), local.flatten(1))
-        return total if batch else total[0]
+        batch, given = self._batch(parameters, u)
+        if batch is None:
+            return self._residuals(u, given, 1)[0]
+        return torch.cat([self._residuals(u, part, size) for size, part in self._parts(batch, given)])
 
     def jacobian(self, u: Tensor, parameters: Parameters | None = None) -> SparseMatrix:
         """dF_i/du_j, or a batch of such matrices of one pattern."""
-        batch, given = _batch(parameters, u)
-        local = [each for patch in self.patches for each in patch.matrices(u, given, batch or 1)]
-        entries = torch.cat([each.expand(batch or 1, -1, -1, -1).flatten(1) for each in local], dim=1)
-        return self.pattern.summed(entries if batch else entries[0])
+        batch, given = self._batch(parameters, u)
+        if batch is None:
+            return self.pattern.summed(self._entries(u, given, 1)[0])
+        parts = [self.pattern.summed(self._entries(u, part, size)).values for size, part in self._parts(batch, given)]
+        return SparseMatrix(self.pattern, torch.cat(parts))
+
+    def _residuals(self, u: Tensor, given: Mapping[str, Tensor], batch: int) -> Tensor:
+        """F for every set of parameters, (b, N)."""
+        total = u.new_zeros((batch, self.size))
+        for patch in self.patches:
+            for piece, local in zip(patch.pieces, patch.residuals(u, given, batch), strict=True):
+                total = total.index_add(1, piece.dofs.flatten(), local.flatten(1))
+        return total
+
+    def _entries(self, u: Tensor, given: Mapping[str, Tensor], batch: int) -> Tensor:
+        """The entries of all local matrices for every set of parameters, (b, e)."""
+        local = [each for patch in self.patches for each in patch.matrices(u, given, batch)]
+        return torch.cat([each.expand(batch, -1, -1, -1).flatten(1) for each in local], dim=1)
+
+    def _parts(self, batch: int, given: Mapping[str, Tensor]) -> Iterator[tuple[int, dict[str, Tensor]]]:
+        """A batch of parameters in pieces that do not take many more points at a time than one of them."""
+        points = max(patch.weight.numel() for patch in self.patches)
+        size = max(AT_ONCE[self.patches[0].weight.device.type] // points, 1)
+        for start in range(0, batch, size):
+            rows = slice(start, start + size)
+            part = {n: value[rows] if value.ndim == 2 and len(value) == batch else value for n, value in given.items()}
+            yield min(size, batch - start), part
+
+    def _batch(self, parameters: Parameters | None, u: Tensor) -> tuple[int | None, dict[str, Tensor]]:
+        """How many sets of parameters there are, None for one, and the parameters: () or (b or 1, p) each."""
+        given = {n: torch.as_tensor(value, dtype=u.dtype, device=u.device) for n, value in (parameters or {}).items()}
+        sizes = {value.shape[0] for value in given.values() if value.ndim == 2}
+        fit = all(value.ndim == 0 or (value.ndim < 3 and value.shape[-1] == self.corners) for value in given.values())
+        if len(sizes) > 1 or not fit or u.shape != (self.size,):
+            shapes = {"u": tuple(u.shape)} | {name: tuple(value.shape) for name, value in given.items()}
+            p = self.corners
+            expected = f"u ({self.size},) and parameters that are numbers, ({p},) or (b, {p}), with one b"
+            cure = f"give one value for each of the {p} corners of the mesh"
+            raise ShapeError("the numbers of a form", expected=expected, got=shapes, cure=cure)
+        nodal = {name: value.expand(1, -1) if value.ndim == 1 else value for name, value in given.items()}
+        return next(iter(sizes), None), nodal
 
     @cached_property
     def pattern(self) -> Pattern:
@@ -152,17 +211,6 @@ class Form:
                 rows.append(i.repeat_interleave(j.shape[1], dim=1).flatten())
                 columns.append(j.repeat(1, i.shape[1]).flatten())
         return Pattern.of(torch.cat(rows), torch.cat(columns), self.size)
-
-
-def _batch(parameters: Parameters | None, u: Tensor) -> tuple[int | None, dict[str, Tensor]]:
-    """How many sets of parameters there are, None for a single one, and the parameters: () or (b or 1, p) each."""
-    given = {name: torch.as_tensor(value, dtype=u.dtype, device=u.device) for name, value in (parameters or {}).items()}
-    sizes = {value.shape[0] for value in given.values() if value.ndim == 2}
-    if len(sizes) > 1 or any(value.ndim > 2 for value in given.values()):
-        got = {name: tuple(value.shape) for name, value in given.items()}
-        raise ShapeError("parameters of a form", expected="numbers, (p,) or (b, p) with one b", got=got)
-    nodal = {name: value.expand(1, -1) if value.ndim == 1 else value for name, value in given.items()}
-    return next(iter(sizes), None), nodal
 
 
 def _tracked(u: Tensor, given: Mapping[str, Tensor]) -> bool:

@@ -12,13 +12,13 @@ from torch import Tensor
 from pinnml.calculus import Axes, IndexSet, Jet, Vector, coordinate_jets, data_jet, index_set
 from pinnml.domains import Sample
 from pinnml.equation import Field, Weak, argument_names, test_names
-from pinnml.errors import ProblemError, ShapeError
+from pinnml.errors import MissingDerivativeError, ProblemError, ShapeError
 from pinnml.evaluation import call
 
 #: An integrand is linear in its test functions to this many times the round-off.
 ROUND_OFF = 1e4
 #: Points on which an integrand that cannot see the place is tried for constant coefficients.
-FEW = 16
+FEW = 64
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,7 @@ class Integrand:
             return None
         few = self._on(torch.arange(FEW) % len(self.sample))
         u = torch.randn((FEW, self.size), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        u = u * torch.logspace(-12, 12, FEW, dtype=torch.float64).unsqueeze(1)  # a switch may lie anywhere
         found = few.slopes(u.to(self.sample.x), numbers, graph=False)
         return found[0] if torch.equal(found, found[:1].expand_as(found)) else None
 
@@ -150,7 +151,12 @@ class Integrand:
 
 def _value(weak: Weak, names: Mapping[str, Any], n: int) -> Tensor:
     """What a weak form gives at n points, checked."""
-    result = call(weak.integrand, names, f"weak form '{weak.name}'")
+    try:
+        result = call(weak.integrand, names, f"weak form '{weak.name}'")
+    except MissingDerivativeError as error:
+        cure = "integrate by parts: dot(grad(u), grad(v)) in place of -laplacian(u) * v"
+        message, expected = f"weak form '{weak.name}' asks for a derivative that elements lack", "values and slopes"
+        raise MissingDerivativeError(message, expected=expected, got=error.got, cure=cure) from error
     value = result.value if isinstance(result, Jet) else result
     if isinstance(value, Tensor) and value.shape == (n,) and value.is_floating_point():
         return value

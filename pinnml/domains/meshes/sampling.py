@@ -60,6 +60,14 @@ class Pieces:
         """Points (q, k) and weights (q,) that integrate polynomials of a degree over the reference cell of a piece."""
         return (np.zeros((1, 0)), np.ones(1)) if self.shape == "point" else quadrature(self.shape, degree)
 
+    @property
+    def corners(self) -> np.ndarray:
+        """The numbers of the corners of every piece, (k, c)."""
+        own = self.cells.corners[self.cell]
+        if self.local is None:
+            return own
+        return np.take_along_axis(own, np.array(self.cells.kind.facets)[self.local], axis=1)
+
     @cached_property
     def measure(self) -> np.ndarray:
         """The measure of every piece, (k,)."""
