@@ -54,4 +54,9 @@ def problem() -> Problem:
     )
 
 
-recipe = Recipe(network=Features(600, extra=singular), solver=LSGD(), points=4000, expect=1e-6)
+recipe = Recipe(
+    network=Features(600, extra=singular),
+    solver=LSGD(),
+    points={"interior": 4000, "boundary": 600},
+    expect=1e-6,
+)

@@ -165,6 +165,9 @@ BARS: dict[str, Callable[[Seeds], Iterator[Row]]] = {
         Solve("burgers", 1e-5, 600, "burgers"),
         Solve("burgers, nu = 0.01", 1e-5, 300, "burgers", {"nu": 0.01}),
         Solve("interface", 1e-5, 120, "interface"),
+        Solve("L-shape", 1e-6, 60, "poisson_lshape"),
+        Solve("plate with a hole", 1e-4, 120, "plate_with_hole"),
+        Solve("two materials", 1e-6, 60, "two_materials"),
     )
 } | {
     "layer 2-D, gradient steps": layer("gradient", 10),

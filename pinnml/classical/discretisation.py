@@ -107,8 +107,8 @@ class Discretisation:
             for cells, at in self._mapped(region, degree, POINTS[device.type])
         ]
         numbers = {name: torch.tensor(value, device=device) for name, value in self.problem.parameters.items()}
-        for patch in patches:
-            patch.integrand.check(numbers)
+        for integrand in {patch.integrand.weak: patch.integrand for patch in patches}.values():
+            integrand.check(numbers)
         return Form(patches, self.size, self.corners.size)
 
     @cached_property

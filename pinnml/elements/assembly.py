@@ -114,9 +114,11 @@ class Patch:
         flux = integrand.flux(state, known, graph=_tracked(u, given)).view(batch, *self.weight.shape, -1)
         return [piece.tested(self.weight.unsqueeze(-1) * flux) for piece in self.pieces]
 
-    def matrices(self, u: Tensor, given: Mapping[str, Tensor], batch: int) -> list[Tensor]:
-        """The local matrices (b, c, k, k') of all pairs of pieces."""
-        slopes = self.integrand.constant_slopes(given)
+    def matrices(self, u: Tensor, given: Mapping[str, Tensor], batch: int, slopes: Tensor | None) -> list[Tensor]:
+        """The local matrices (b, c, k, k') of all pairs of pieces.
+
+        slopes (S, S): those of the integrand where they are the same everywhere.
+        """
         if slopes is None:
             integrand, state, known = self._at_points(u, given, batch)
             slopes = integrand.slopes(state, known, graph=_tracked(u, given)).unflatten(0, (batch, *self.weight.shape))
@@ -175,8 +177,10 @@ class Form:
 
     def _entries(self, u: Tensor, given: Mapping[str, Tensor], batch: int) -> Tensor:
         """The entries of all local matrices for every set of parameters, (b, e)."""
-        local = [each for patch in self.patches for each in patch.matrices(u, given, batch)]
-        return torch.cat([each.expand(batch, -1, -1, -1).flatten(1) for each in local], dim=1)
+        integrands = {patch.integrand.weak: patch.integrand for patch in self.patches}
+        constant = {weak: integrand.constant_slopes(given) for weak, integrand in integrands.items()}
+        local = [p.matrices(u, given, batch, constant[p.integrand.weak]) for p in self.patches]
+        return torch.cat([each.expand(batch, -1, -1, -1).flatten(1) for parts in local for each in parts], dim=1)
 
     def _parts(self, batch: int, given: Mapping[str, Tensor]) -> Iterator[tuple[int, dict[str, Tensor]]]:
         """A batch of parameters in pieces that do not take many more points at a time than one of them."""

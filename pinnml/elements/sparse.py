@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """Where the z numbers of an N x N matrix stand, row by row, and where each entry goes among them.
+    """Where the z numbers of an N x N matrix stand, row by row, and where each entry goes among them, as int32.
 
     starts (N + 1,), columns (z,), places (e,): entry number i is added to number places_i.
     """
@@ -25,10 +25,10 @@ class Pattern:
     def of(cls, rows: Tensor, columns: Tensor, size: int) -> Pattern:
         """The pattern of entries at rows (e,) and columns (e,)."""
         where = tuple(np.array(numbers.cpu().numpy(), dtype=np.int32) for numbers in (rows, columns))
-        matrix = coo_array((np.ones(len(rows)), where), shape=(size, size)).tocsr()
-        numbered = csr_array((np.arange(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
-        arrays = (matrix.indptr, matrix.indices, numbered[where])
-        return cls(*(torch.from_numpy(np.asarray(array, dtype=np.int64)).to(rows.device) for array in arrays))
+        matrix = coo_array((np.ones(len(rows), dtype=np.int8), where), shape=(size, size)).tocsr()
+        numbered = csr_array((np.arange(matrix.nnz, dtype=np.int32), matrix.indices, matrix.indptr), shape=matrix.shape)
+        arrays = (matrix.indptr, matrix.indices, np.asarray(numbered[where]))
+        return cls(*(torch.from_numpy(array).to(rows.device) for array in arrays))
 
     def summed(self, entries: Tensor) -> SparseMatrix:
         """The matrix, or a batch of them, from entries (..., e)."""
