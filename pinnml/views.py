@@ -112,4 +112,5 @@ def _snapshot(solution: Solution, grid: Grid, shown: tuple[str, ...], time: floa
             data[f"{name}_error"] = difference if difference.ndim == 1 else np.linalg.norm(difference, axis=1)
         data |= {f"{name}_residual": values for name, values in solution.residual(grid.points).items()}
     columns = [solution.domain.axes.position(name) for name in shown]
-    return Snapshot(grid.points[:, columns], grid.cells, grid.cell_type, point_data=data, time=time)
+    points, marks = grid.points[:, columns], grid.cell_data
+    return Snapshot(points, grid.cells, grid.cell_type, point_data=data, cell_data=marks, time=time)

@@ -10,13 +10,14 @@ import pyvista
 from forms import crooked, posed, uniform
 from shuffled import shuffled
 
-from pinnml import Equation, Mesh, Problem, dot, grad, load, reference
+from pinnml import Equation, Features, Mesh, Problem, dot, grad, load, reference, solve
 from pinnml.classical.grid import lagrange_grid, vtk_nodes
 from pinnml.classical.location import Locator
 from pinnml.domains.cells import KINDS
 from pinnml.domains.geometry import located
 from pinnml.domains.reference_cells import corners
 from pinnml.errors import CheckpointError, MissingDerivativeError, ProblemError, SettingsError
+from pinnml.script import load_script
 
 SOLID = [name for name in KINDS if not name.startswith("line")]
 MESHES = Path(__file__).parent.parent / "meshes"
@@ -60,7 +61,7 @@ def test_cells_of_a_degree_fill_the_same_space(name: str, degree: int):
     if degree < kind.degree:
         pytest.skip("straight cells cannot follow curved ones")
     cells = shuffled(kind, 2, 0.03)
-    grid = lagrange_grid(cells, degree, ("x", "y", "z")[: kind.dimension])
+    grid = lagrange_grid(Mesh(cells.points, cells.nodes[:, kind.to_file], name), degree)
     assert grid.cells is not None
     # VTK's own functions at its own middle of a cell give the place that ours give
     points = np.pad(grid.points, ((0, 0), (0, 3 - kind.dimension)))
@@ -108,6 +109,17 @@ def test_fields_are_read_back(kind: str, tmp_path: Path):
         load(tmp_path / "fields.pt")
     with pytest.raises(CheckpointError, match="another problem"):
         load(tmp_path / "fields.pt", poisson(uniform(kind, 4)))
+
+
+def test_parts_are_marked_in_the_file(tmp_path: Path):
+    problem = load_script(MESHES.parent / "problems" / "two_materials.py").problem()
+    reference(problem, degree=1, out=tmp_path / "elements")
+    solve(problem, Features(20, bandwidth=2), points=100, out=tmp_path / "network")
+    for name in ("elements", "network"):
+        mesh = pyvista.read(tmp_path / name / "fields.vtu")
+        right = mesh.cell_centers().points[:, 0] > 0.5
+        assert np.array_equal(mesh.cell_data["part_right"].astype(bool), right)
+        assert np.array_equal(mesh.cell_data["part_left"].astype(bool), ~right)
 
 
 def test_second_derivatives_are_refused():

@@ -44,7 +44,7 @@ class ElementBasis(Basis):
     def grid(self) -> Grid:
         """Lagrange cells of the highest degree of the elements."""
         mesh, degree = self._parts.mesh, max(space.element.degree for space in self._parts.spaces.values())
-        return lagrange_grid(mesh.cells, max(degree, mesh.cells.kind.degree), mesh.axes.names)
+        return lagrange_grid(mesh, max(degree, mesh.cells.kind.degree))
 
     def forward(self, x: Jet, trace: Trace | None = None) -> Jet:
         """Every function at every point, of which nearly all are zero, is not to be had."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pinnml.domains import Grid
-from pinnml.domains.cells import Cells
+from pinnml.domains import Grid, Mesh
 from pinnml.domains.geometry import mapped
 
 #: VTK's cells of any degree, and the names that files know them by.
@@ -20,13 +19,15 @@ LAGRANGE = {
 ONE = 1e-9
 
 
-def lagrange_grid(cells: Cells, degree: int, axes: tuple[str, ...]) -> Grid:
-    """The cells with equally spaced nodes of a degree, those that neighbours share once."""
+def lagrange_grid(mesh: Mesh, degree: int) -> Grid:
+    """The cells of a mesh with equally spaced nodes of a degree, those that neighbours share once."""
+    cells = mesh.cells
     points = mapped(cells, vtk_nodes(cells.kind.reference, degree), np.ones(1)).x.flatten(0, 1).numpy()
     low, extent = points.min(axis=0), np.ptp(points, axis=0).max()
     code = np.round((points - low) / (ONE * extent)).astype(np.int64)
     _, first, numbers = np.unique(code, axis=0, return_index=True, return_inverse=True)
-    return Grid(points[first], numbers.reshape(len(cells), -1), LAGRANGE[cells.kind.reference][1], axes)
+    kind = LAGRANGE[cells.kind.reference][1]
+    return Grid(points[first], numbers.reshape(len(cells), -1), kind, mesh.axes.names, mesh.part_marks())
 
 
 def vtk_nodes(reference: str, degree: int) -> np.ndarray:

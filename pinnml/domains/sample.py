@@ -49,12 +49,16 @@ class Sample:
 
 @dataclass(frozen=True)
 class Grid:
-    """A mesh to look at: points (n, d) by axis, cells (c, v) of one kind (in meshio's words), over some of the axes."""
+    """A mesh to look at: points (n, d) by axis, cells (c, v) of one kind (in meshio's words), over some of the axes.
+
+    cell_data: what is known of the cells, (c,) each by name.
+    """
 
     points: np.ndarray
     cells: np.ndarray | None
     cell_type: str | None
     axes: tuple[str, ...]
+    cell_data: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class Domain(Protocol):

@@ -183,7 +183,17 @@ class Mesh:
         if tuple(axes) != self._axes.names:
             cure = "look at it along all of its axes"
             raise MeshError("a mesh has one grid", expected=", ".join(self._axes.names), got=", ".join(axes), cure=cure)
-        return Grid(self._cells.points, in_file_order(self._cells), self._cells.kind.name, self._axes.names)
+        nodes, kind = in_file_order(self._cells), self._cells.kind.name
+        return Grid(self._cells.points, nodes, kind, self._axes.names, self.part_marks())
+
+    def part_marks(self) -> dict[str, np.ndarray]:
+        """For every part that is not the whole, as `part_<name>`, 1 in its cells and 0 in the others, (c,)."""
+        marks = {}
+        for name in self.regions:
+            pieces = self.pieces(name)
+            if pieces.local is None and len(pieces) < len(self._cells):
+                marks[f"part_{name}"] = np.isin(np.arange(len(self._cells)), pieces.cell).astype(np.uint8)
+        return marks
 
     def times(self, **axes: tuple[float, float] | Interval) -> MeshTimes:
         """This mesh over time, or for a range of parameters: `mesh.times(t=(0, 1), nu=Parameter(1, 2))`."""

@@ -145,7 +145,7 @@ class MeshTimes:
         if axes == space:
             grid = self._mesh.grid(resolution, axes, fixed)
             rest = np.tile([fixed[name] for name in others], (len(grid.points), 1))
-            return Grid(np.hstack([grid.points, rest]), grid.cells, grid.cell_type, space)
+            return Grid(np.hstack([grid.points, rest]), grid.cells, grid.cell_type, space, grid.cell_data)
         if len(space) == 1 and len(axes) == 2 and axes[0] == space[0] and axes[1] in others:
             return self._over(axes[1], resolution, fixed)
         cure = "look at it along the axes of the mesh"
