@@ -11,7 +11,6 @@ from torch import Tensor
 
 from pinnml.calculus import Jet
 from pinnml.classical.discretisation import Discretisation
-from pinnml.classical.grid import lagrange_grid
 from pinnml.classical.location import Locator
 from pinnml.domains import Grid
 from pinnml.elements import at_places
@@ -42,9 +41,9 @@ class ElementBasis(Basis):
         return {"elements": {name: [s.element.family, s.element.degree] for name, s in self._parts.spaces.items()}}
 
     def grid(self) -> Grid:
-        """Lagrange cells of the highest degree of the elements."""
+        """Cells of the highest degree of the elements."""
         mesh, degree = self._parts.mesh, max(space.element.degree for space in self._parts.spaces.values())
-        return lagrange_grid(mesh, max(degree, mesh.cells.kind.degree))
+        return mesh.grid_of(max(degree, mesh.cells.kind.degree))
 
     def forward(self, x: Jet, trace: Trace | None = None) -> Jet:
         """Every function at every point, of which nearly all are zero, is not to be had."""

@@ -19,6 +19,7 @@ from pinnml.domains.meshes.axes import checked_axes
 from pinnml.domains.meshes.facets import Facets, facets_of
 from pinnml.domains.meshes.files import read_mesh
 from pinnml.domains.meshes.groups import UNNAMED, groups_of
+from pinnml.domains.meshes.lagrange import finest_degree, lagrange_cells
 from pinnml.domains.meshes.nodes import sound_nodes
 from pinnml.domains.meshes.orientation import in_file_order, oriented
 from pinnml.domains.meshes.quality import Quality, quality_of
@@ -179,12 +180,19 @@ class Mesh:
         return torch.cat([torch.from_numpy(self._cells.points), inside])
 
     def grid(self, resolution: int, axes: tuple[str, ...], fixed: Mapping[str, float]) -> Grid:
-        """The mesh's own nodes and cells, in the order of files; it has no others."""
+        """The mesh's own cells, of so high a degree that there are about resolution^d points."""
         if tuple(axes) != self._axes.names:
             cure = "look at it along all of its axes"
             raise MeshError("a mesh has one grid", expected=", ".join(self._axes.names), got=", ".join(axes), cure=cure)
-        nodes, kind = in_file_order(self._cells), self._cells.kind.name
-        return Grid(self._cells.points, nodes, kind, self._axes.names, self.part_marks())
+        return self.grid_of(finest_degree(self._cells, resolution ** len(axes)))
+
+    def grid_of(self, degree: int) -> Grid:
+        """The mesh's own cells with the nodes of a degree, its own nodes if that is the degree of its cells."""
+        kind = self._cells.kind
+        if degree == kind.degree:
+            nodes = in_file_order(self._cells)
+            return Grid(self._cells.points, nodes, kind.name, self._axes.names, self.part_marks())
+        return Grid(*lagrange_cells(self._cells, degree), self._axes.names, self.part_marks())
 
     def part_marks(self) -> dict[str, np.ndarray]:
         """For every part that is not the whole, as `part_<name>`, 1 in its cells and 0 in the others, (c,)."""

@@ -1,10 +1,12 @@
-"""A mesh to look at on which finite-element functions are what they are: Lagrange cells of their degree."""
+"""Cells to look at on which fields show finer than on the cells themselves: VTK's Lagrange cells of any degree."""
 
 from __future__ import annotations
 
+from math import factorial
+
 import numpy as np
 
-from pinnml.domains import Grid, Mesh
+from pinnml.domains.cells import Cells
 from pinnml.domains.geometry import mapped
 
 #: VTK's cells of any degree, and the names that files know them by.
@@ -19,15 +21,24 @@ LAGRANGE = {
 ONE = 1e-9
 
 
-def lagrange_grid(mesh: Mesh, degree: int) -> Grid:
-    """The cells of a mesh with equally spaced nodes of a degree, those that neighbours share once."""
-    cells = mesh.cells
+def lagrange_cells(cells: Cells, degree: int) -> tuple[np.ndarray, np.ndarray, str]:
+    """The cells with equally spaced nodes of a degree: points (n, s), cells (c, v), and their kind.
+
+    Nodes that neighbours share are there once.
+    """
     points = mapped(cells, vtk_nodes(cells.kind.reference, degree), np.ones(1)).x.flatten(0, 1).numpy()
     low, extent = points.min(axis=0), np.ptp(points, axis=0).max()
     code = np.round((points - low) / (ONE * extent)).astype(np.int64)
     _, first, numbers = np.unique(code, axis=0, return_index=True, return_inverse=True)
-    kind = LAGRANGE[cells.kind.reference][1]
-    return Grid(points[first], numbers.reshape(len(cells), -1), kind, mesh.axes.names, mesh.part_marks())
+    return points[first], numbers.reshape(len(cells), -1), LAGRANGE[cells.kind.reference][1]
+
+
+def finest_degree(cells: Cells, points: int) -> int:
+    """The highest degree, at least that of the cells, with which they have about so many points at most."""
+    kind = cells.kind
+    share = factorial(kind.dimension) if kind.corners == kind.dimension + 1 else 1
+    fitting = (p for p in (4, 3, 2) if len(cells) * p**kind.dimension / share <= points)
+    return max(next(fitting, 1), kind.degree)
 
 
 def vtk_nodes(reference: str, degree: int) -> np.ndarray:
