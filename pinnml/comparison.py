@@ -98,13 +98,20 @@ def compared(run: Run, reference: Run) -> Comparison:
     weight = _weights(keep.mesh) * covered
     data, distance = {}, {}
     for name in names:
-        stays = np.asarray(keep.mesh.point_data[name], dtype=float)
-        mask = covered.reshape(-1, *(1,) * (stays.ndim - 1))
-        comes = np.where(mask, np.asarray(sampled.point_data[name]), stays)
+        stays, comes = (_components(mesh.point_data[name]) for mesh in (keep.mesh, sampled))
+        if comes.shape != stays.shape:  # one of two vectors in space happens to lie in the plane
+            stays, comes = (np.asarray(mesh.point_data[name], dtype=float) for mesh in (keep.mesh, sampled))
+        comes = np.where(covered.reshape(-1, *(1,) * (stays.ndim - 1)), comes, stays)
         values, known = (stays, comes) if keep is run else (comes, stays)
         data |= {name: values, f"{name}_reference": known}
         distance[name] = _distance(values, known, weight)
     return Comparison(run, reference, distance, _snapshot(keep.mesh, data))
+
+
+def _components(array: Any) -> np.ndarray:
+    """An array of a file, without the third component that a vector of the plane has there."""
+    values = np.asarray(array, dtype=float)
+    return values[:, :2] if values.ndim == 2 and values.shape[1] == 3 and not values[:, 2].any() else values
 
 
 def _sampled(mesh: Any, points: np.ndarray) -> Any:

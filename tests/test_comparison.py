@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from forms import uniform
 
-from pinnml import Equation, Features, Problem, dot, grad, laplacian, reference, solve
+from pinnml import Equation, Features, Problem, Weak, dot, grad, laplacian, reference, solve
 from pinnml.comparison import compare
 from pinnml.errors import ProblemError, SettingsError
 
@@ -50,6 +50,21 @@ def test_a_network_lies_beside_elements(tmp_path: Path):
     solve(strong, Features(60, bandwidth=2), points=200, out=tmp_path / "network")
     reference(strong, degree=1, out=tmp_path / "elements")
     assert compare([tmp_path / "network", tmp_path / "elements"])[0].distance["u"] < 1e-6
+
+
+def test_vectors_of_the_plane_have_two_components(tmp_path: Path):
+    mesh = uniform("triangle", 2)
+    for name, factor in (("a", 1.1), ("b", 1.0)):
+
+        def wall(u, x, y, factor=factor):
+            return u[0] - factor * x, u[1] - factor * y
+
+        weak = (Weak(lambda u, v: dot(grad(u[0]), grad(v[0])) + dot(grad(u[1]), grad(v[1]))),)
+        plane = Problem(domain=mesh, fields={"u": 2}, equations=(Equation(wall, on="boundary"),), weak=weak)
+        reference(plane, degree=1, out=tmp_path / name)
+    (found,) = compare([tmp_path / "a", tmp_path / "b"])
+    assert found.distance["u"] == pytest.approx(0.1, rel=1e-9)
+    assert found.snapshot.point_data["u"].shape[1] == 2
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path):
