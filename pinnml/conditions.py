@@ -12,7 +12,7 @@ def bare_faces(problem: Problem) -> Iterator[str]:
     """A sentence for each face of space, and for the first instant, without a condition; none under an ansatz."""
     if problem.ansatz is not None:
         return
-    said = {term.region for term in problem.terms}
+    said = {term.region for term in problem.terms} | {problem.canonical(on) for weak in problem.weak for on in weak.on}
     domain = problem.domain
     bare = {*domain.bare(said)} if isinstance(domain, (Mesh, MeshTimes)) else None
     for name in domain.regions:

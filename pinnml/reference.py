@@ -75,6 +75,9 @@ def checked_mesh(problem: Problem, mesh: Mesh | None) -> Mesh:
         cure = "write the conditions as equations on the boundary, and leave the ansatz out"
         message, expected = "finite elements know no ansatz", "conditions as equations"
         raise ProblemError(message, expected=expected, got="an ansatz", cure=cure)
+    if problem.domain.axes.names != problem.domain.axes.space:
+        got, cure = ", ".join(problem.domain.axes.names), "choose a network, or solve for one instant"
+        raise ProblemError("finite elements solve steady problems", expected="axes of space alone", got=got, cure=cure)
     found: Any = problem.domain if mesh is None else mesh
     if not isinstance(found, Mesh):
         cure = 'give one: mesh=Mesh.read("plate.msh")'

@@ -34,6 +34,8 @@ from pinnml.solvers import Solver
 from problems import allen_cahn, burgers, interface, regression
 
 FAILED = 10.0
+#: What stands for the loss of a run that has none.
+LARGE = 1e300
 COLOURS = {"coarse": "#0072B2", "fine": "#D55E00", "multilevel": "#009E73", "reset": "#CC79A7", "tanh": "#555555"}
 
 
@@ -206,11 +208,14 @@ def table(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for basis, schedule in dict.fromkeys((r["basis"], r["schedule"]) for r in records):
         group = [r for r in records if (r["basis"], r["schedule"]) == (basis, schedule)]
         losses = np.array([r["loss"] for r in group])
-        middle = float(np.median(losses))
+        finite = losses[np.isfinite(losses)]
+        middle = float(np.median(finite)) if len(finite) else np.nan
         line: dict[str, Any] = {"basis": basis, "schedule": schedule, "parameters": group[0]["parameters"]}
         line |= {"runs": len(group), "failed": int((~(losses <= FAILED * middle)).sum())}
         for name in ("loss", "error"):
-            low, half, high = np.quantile([r[name] for r in group], [0.25, 0.5, 0.75])
+            numbers = np.array([r[name] for r in group], dtype=float)
+            numbers = np.where(np.isfinite(numbers), numbers, LARGE)
+            low, half, high = np.quantile(numbers, [0.25, 0.5, 0.75])
             line |= {name: half, f"{name}, quartiles": f"{low:.2e} {high:.2e}"}
         lines.append(line | {"seconds": statistics.median(r["seconds"] for r in group)})
     return lines

@@ -183,3 +183,17 @@ def test_modes_of_a_cavity_are_free_of_sources():
     gradients = found(problem, Element("N1curl", 1), 8, 1e-3)
     assert np.abs(gradients.values).max() < 1e-10
     assert np.abs(gradients.fields.numpy() @ mass @ resonant.fields.numpy().T).max() < 1e-10
+
+
+def test_a_form_may_be_written_the_other_way_round():
+    mesh = uniform("quad", 6)
+    plain_way = modes(membrane(mesh), near=20.0, count=3)
+    other_way = modes(membrane(mesh, lambda u, v, k2: k2 * u * v - dot(grad(u), grad(v))), near=20.0, count=3)
+    for first, second in zip(plain_way, other_way, strict=True):
+        assert first.parameters["k2"] == pytest.approx(second.parameters["k2"], rel=1e-9)
+
+
+def test_a_mass_of_both_signs_is_refused():
+    mesh = uniform("quad", 6)
+    with pytest.raises(ProblemError, match="not positive"):
+        modes(membrane(mesh, lambda u, v, k2, x: dot(grad(u), grad(v)) - k2 * (x - 0.5) * u * v), near=20.0, count=3)

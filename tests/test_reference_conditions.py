@@ -256,3 +256,26 @@ def test_values_inside_are_met_or_refused():
     except ProblemError:
         return
     assert values > 0.1
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        (lambda u, x: u - torch.log(x - 0.5), "not finite"),
+        (lambda u, x: u - 1 / (x - x), "not finite"),
+        (lambda u: 0 * u - 1, "no field"),
+    ],
+)
+def test_conditions_that_say_nothing_are_refused(condition, told: str):
+    wall = Equation(condition, on="boundary", name="wall")
+    with pytest.raises(ProblemError, match=told) as caught:
+        reference(Problem(domain=uniform("triangle", 2), fields="u", equations=(wall,), weak=slopes))
+    assert caught.value.cure
+    assert "wall" in str(caught.value)
+
+
+def test_time_is_for_networks():
+    mesh = uniform("triangle", 2).times(t=(0, 1))
+    wall = Equation(lambda u: u, on="boundary", name="wall")
+    with pytest.raises(ProblemError, match="steady"):
+        reference(Problem(domain=mesh, fields="u", equations=(wall,), weak=slopes))

@@ -18,7 +18,7 @@ from pinnml.domains.reference_cells import outward_normals
 from pinnml.elements import Space
 from pinnml.elements.piola import pulled_back
 from pinnml.equation import Field, Term
-from pinnml.errors import ProblemError
+from pinnml.errors import NonFiniteError, ProblemError
 from pinnml.evaluation import Needs, discover, namespace, residuals
 
 #: Singular values below this part of the largest, and misfits of this part of the values, are round-off.
@@ -125,6 +125,7 @@ def _affine(parts: Discretisation, field: Field, term: Term, sample: Sample) -> 
     zero = sample.x.new_zeros(n, problem.columns)
     right = -rows(zero)
     matrix = torch.stack([rows(zero.index_fill(1, torch.tensor(j), 1.0)) + right for j in range(zero.shape[1])], dim=2)
+    _check_said(term, matrix, right)
     tried = torch.randn(zero.shape, generator=torch.Generator().manual_seed(0), dtype=zero.dtype)
     misfit = (rows(tried) + right - (matrix @ tried.unsqueeze(-1)).squeeze(-1)).abs().max()
     if float(misfit) > ROUND_OFF * float(matrix.abs().max() + right.abs().max()):
@@ -140,6 +141,18 @@ def _affine(parts: Discretisation, field: Field, term: Term, sample: Sample) -> 
         message, got = f"equation '{term.name}' ties values of several fields", "more than one"
         raise ProblemError(message, expected="one field in each condition", got=got, cure=cure)
     return matrix[:, mine][..., own], right[:, mine]
+
+
+def _check_said(term: Term, matrix: Tensor, right: Tensor) -> None:
+    """Refuse NaN and infinity, and values for no field at all."""
+    if not bool(torch.isfinite(matrix).all() and torch.isfinite(right).all()):
+        message, cure = f"equation '{term.name}' is not finite", "look for a division by zero, a root or a logarithm"
+        raise NonFiniteError(message, expected=f"finite values on '{term.region}'", got="NaN or infinity", cure=cure)
+    void = (matrix.abs().amax(dim=2) == 0) & (right != 0)
+    if bool(void.any()):
+        message, cure = f"equation '{term.name}' says a value of no field", "write conditions on values as u - g"
+        got = f"no field at {int(void.any(dim=1).sum())} of {len(void)} points"
+        raise ProblemError(message, expected="u - g", got=got, cure=cure)
 
 
 def _at_nodes(space: Space, field: Field, found: list[Values]) -> tuple[np.ndarray, coo_array]:

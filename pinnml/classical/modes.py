@@ -17,12 +17,17 @@ from pinnml.errors import ProblemError, SettingsError
 
 #: A matrix is symmetric, and a parameter stands linearly, to this part of the largest entry.
 ROUND_OFF = 1e-9
+#: What a mode may leave of the weak form.
+SOLVED = 1e-6
 EXPECTED = "a(u, v) - k m(u, v), both linear in u and symmetric"
 
 
 @dataclass(frozen=True, eq=False)
 class Eigenmodes:
-    """values (count,) in ascending order; fields (count, N), x^T M x = 1; residuals |A x - k M x| / |A x|, (count,)."""
+    """The values (count,) in ascending order, and fields (count, N) with x^T M x = 1.
+
+    residuals (count,): |A x - k M x| beside |A x| and `near` |M x|.
+    """
 
     values: np.ndarray
     fields: Tensor
@@ -46,8 +51,13 @@ def eigenmodes(parts: Discretisation, parameter: str, count: int, near: float) -
         raise ProblemError("no modes were found", expected=EXPECTED, got=error, cure=cure) from None
     order = np.argsort(found[0])
     values, vectors = found[0][order], found[1][:, order]
-    applied = stiffness @ vectors
-    left = np.linalg.norm(applied - mass @ vectors * values, axis=0) / np.linalg.norm(applied, axis=0)
+    first, second = stiffness @ vectors, mass @ vectors
+    # beside the shift as well: of modes at zero both terms are round-off
+    size = np.linalg.norm(first, axis=0) + abs(near) * np.linalg.norm(second, axis=0)
+    left = np.linalg.norm(first - second * values, axis=0) / size
+    if not (left <= SOLVED).all():
+        cure, got = "write the form so that m(u, u) > 0 for all fields", f"residuals up to {left.max():.0e}"
+        raise ProblemError("these are no modes: m is not positive", expected=EXPECTED, got=got, cure=cure)
     return Eigenmodes(values, torch.from_numpy((held.free @ vectors).T.copy()), left)
 
 
@@ -80,7 +90,8 @@ def _matrices(parts: Discretisation, parameter: str) -> tuple[csc_array, csc_arr
     if _differ(stiffness, stiffness.T) or _differ(mass, mass.T):
         cure, got = "leave out what is not, such as dot(b, grad(u)) * v", "a matrix unlike its transpose"
         raise ProblemError("the weak form is not symmetric", expected=EXPECTED, got=got, cure=cure)
-    return stiffness, mass, held
+    sign = 1.0 if mass.diagonal().sum() > 0 else -1.0  # of a form that is written the other way round
+    return sign * stiffness, sign * mass, held
 
 
 def _differ(first: Any, second: Any) -> bool:

@@ -38,7 +38,7 @@ def solve(
     ] = None,
     reference: Annotated[
         Path | None,
-        typer.Option(metavar="MESH", help="Solve the weak form by finite elements on the mesh of this file."),
+        typer.Option(metavar="MESH", help="Solve by finite elements instead, on the mesh of this file."),
     ] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="At most so many steps.")] = None,
     seconds: Annotated[float | None, typer.Option(metavar="S", help="At most so many seconds.")] = None,

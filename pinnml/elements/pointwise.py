@@ -154,7 +154,7 @@ def _value(weak: Weak, names: Mapping[str, Any], n: int) -> Tensor:
     try:
         result = call(weak.integrand, names, f"weak form '{weak.name}'")
     except MissingDerivativeError as error:
-        cure = "integrate by parts: dot(grad(u), grad(v)) in place of -laplacian(u) * v"
+        cure = "integrate by parts to grad(u); edge elements have curl(E), face elements div(q)"
         message, expected = f"weak form '{weak.name}' asks for a derivative that elements lack", "values and slopes"
         raise MissingDerivativeError(message, expected=expected, got=error.got, cure=cure) from error
     value = result.value if isinstance(result, Jet) else result
