@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import torch
 
 from pinnml.arguments import check_elements
 from pinnml.calculus import total_order
-from pinnml.classical import FINITE_ELEMENTS, Discretisation, Found, constraint, element_network, newton
+from pinnml.classical import FINITE_ELEMENTS, Constraint, Discretisation, Found, constraint, element_network, newton
 from pinnml.conditions import bare_faces
 from pinnml.domains import Domain, Mesh
 from pinnml.elements import Element
@@ -53,9 +53,10 @@ def reference(
     mesh = checked_mesh(problem, mesh)
     chosen = elements_of(problem, degree, elements)
     folder = None if out is None else RunFolder(Path(out))
-    parts, found = _solved(problem, mesh, chosen)
+    parts, held, found = _solved(problem, mesh, chosen)
     seconds = time.perf_counter() - began
     verdict = _verdict(parts, found, expect)
+    verdict = replace(verdict, warnings=(*verdict.warnings, *_remarks(problem, held)))
     verdict = replace(verdict, seconds=seconds, seconds_verify=time.perf_counter() - began - seconds)
     network = element_network(parts, found.u)
     history = tuple({"step": i, "loss": norm**2 / 2} for i, norm in enumerate(found.norms))
@@ -105,10 +106,18 @@ def elements_of(problem: Problem, degree: int | None, elements: Mapping[str, Ele
     return chosen if degree is None else {name: replace(element, degree=degree) for name, element in chosen.items()}
 
 
-def _solved(problem: Problem, mesh: Mesh, elements: Mapping[str, Element]) -> tuple[Discretisation, Found]:
+def _solved(problem: Problem, mesh: Mesh, elements: Mapping[str, Element]) -> tuple[Discretisation, Constraint, Found]:
     parts = Discretisation.build(problem, mesh, elements)
-    form = parts.form(torch.device("cpu"))
-    return parts, newton(form, constraint(parts), torch.zeros(parts.size, dtype=torch.float64), problem.parameters)
+    form, held = parts.form(torch.device("cpu")), constraint(parts)
+    return parts, held, newton(form, held, torch.zeros(parts.size, dtype=torch.float64), problem.parameters)
+
+
+def _remarks(problem: Problem, held: Constraint) -> Iterator[str]:
+    """What finite elements made of conditions that they cannot meet as they are written."""
+    if held.disagreeing:
+        yield f"Conditions disagree at {held.disagreeing} nodes, as where two values meet: their mean was taken."
+    if problem.data:
+        yield f"Measured values ({', '.join(problem.data)}) are for networks: finite elements left them out."
 
 
 def _verdict(parts: Discretisation, found: Found, expect: float | None) -> Verdict:
@@ -153,16 +162,13 @@ def _difference(parts: Discretisation, network: Network) -> dict[str, float]:
     if max(change.values()) > HIGHEST:
         change = {name: degree - 2 for name, degree in change.items()}
     other = {name: replace(space.element, degree=change[name]) for name, space in parts.spaces.items()}
-    finer = element_network(*_numbers(_solved(parts.problem, parts.mesh, other)))
+    finer_parts, _, found = _solved(parts.problem, parts.mesh, other)
+    finer = element_network(finer_parts, found.u)
     sample = parts.mesh.held_out("interior", ERROR_POINTS, torch.Generator().manual_seed(ERROR_SEED))
     indices = total_order(parts.mesh.axes, 0)
     fields = [fields_at(each, parts.problem.parameters, sample.x, indices, parts.problem) for each in (network, finer)]
     values = [{name: value_array(value, len(sample)) for name, value in found.items()} for found in fields]
     return {name: relative_l2(values[0][name], values[1][name], sample.weight.numpy()) for name in parts.spaces}
-
-
-def _numbers(solved: tuple[Discretisation, Found]) -> tuple[Discretisation, torch.Tensor]:
-    return solved[0], solved[1].u
 
 
 def record_of(parts: Discretisation, expect: float | None) -> dict[str, Any]:

@@ -274,6 +274,15 @@ def test_conditions_that_say_nothing_are_refused(condition, told: str):
     assert "wall" in str(caught.value)
 
 
+def test_conditions_that_contradict_each_other_are_told():
+    mesh = uniform("triangle", 2)
+    walls = [Equation(lambda u, value=value: u - value, on="boundary", name=f"wall {value}") for value in (1.0, 2.0)]
+    verdict = reference(Problem(domain=mesh, fields="u", equations=tuple(walls), weak=slopes), degree=1).verdict
+    assert any("disagree at 8 nodes" in warning for warning in verdict.warnings)
+    alone = reference(Problem(domain=mesh, fields="u", equations=(walls[0],), weak=slopes), degree=1).verdict
+    assert not any("disagree" in warning for warning in alone.warnings)
+
+
 def test_time_is_for_networks():
     mesh = uniform("triangle", 2).times(t=(0, 1))
     wall = Equation(lambda u: u, on="boundary", name="wall")

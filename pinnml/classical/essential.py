@@ -25,17 +25,21 @@ from pinnml.evaluation import Needs, discover, namespace, residuals
 ROUND_OFF = 1e-9
 #: Conditions at one node that differ by less than this sine of an angle are one: facets of a curved wall meet so.
 ONE_CONDITION = 0.4
+#: Values that differ by this part of the largest contradict each other.
+DISAGREEING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Constraint:
     """What conditions on values leave: u = fixed + free @ y, with N numbers u and F numbers y.
 
-    The columns of `free` (N, F) are orthonormal.
+    The columns of `free` (N, F) are orthonormal. disagreeing: at how many nodes conditions contradict each other, so
+    that their mean was taken.
     """
 
     fixed: np.ndarray
     free: csr_array
+    disagreeing: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +67,19 @@ def constraint(parts: Discretisation) -> Constraint:
     Conditions that couple the components of a field, such as dot(u, normal) = 0, are met at every node of Lagrange
     elements. Where conditions disagree, as at a corner, their mean is taken.
     """
-    fixed, bases = np.zeros(parts.size), []
+    fixed, bases, disagreeing = np.zeros(parts.size), [], 0
     terms = [term for term in parts.problem.terms if _is_essential(parts, term)]
     for field in parts.problem.fields:
         space, start = parts.spaces[field.name], parts.starts[field.name]
         found = [values for term in terms for values in _values(parts, field, term)]
-        values, basis = _at_nodes(space, field, found) if parts.is_nodal(field) else _of_dofs(space, found)
+        if parts.is_nodal(field):
+            values, basis, count = _at_nodes(space, field, found)
+            disagreeing += count
+        else:
+            values, basis = _of_dofs(space, found)
         fixed[start : start + len(values)] = values
         bases.append(basis)
-    return Constraint(fixed, csr_array(_block_diagonal(bases)))
+    return Constraint(fixed, csr_array(_block_diagonal(bases)), disagreeing)
 
 
 def _is_essential(parts: Discretisation, term: Term) -> bool:
@@ -155,18 +163,24 @@ def _check_said(term: Term, matrix: Tensor, right: Tensor) -> None:
         raise ProblemError(message, expected="u - g", got=got, cure=cure)
 
 
-def _at_nodes(space: Space, field: Field, found: list[Values]) -> tuple[np.ndarray, coo_array]:
-    """The least values (components x size) that meet the conditions at nodes, and a basis of what they leave free."""
+def _at_nodes(space: Space, field: Field, found: list[Values]) -> tuple[np.ndarray, coo_array, int]:
+    """The least values (components x size) that meet the conditions at nodes, and a basis of what they leave free.
+
+    At last at how many nodes they cannot all be met.
+    """
     m, size = field.components, space.size
     values, blocks = np.zeros((m, size)), np.tile(np.eye(m), (size, 1, 1))
-    kept = np.ones((size, m), dtype=bool)
+    kept, disagreeing = np.ones((size, m), dtype=bool), 0
     if any(each.matrix.shape[2] for each in found):
         nodes, matrix, right = _gathered(space, found, m)
         left, sizes, rows = torch.linalg.svd(matrix, full_matrices=True)
         rank = sizes > ONE_CONDITION / 2 * sizes[:, :1]
         inverse = torch.where(rank, 1 / sizes, 0.0)
         along = (left.mT @ right.unsqueeze(-1)).squeeze(-1)[:, : sizes.shape[1]] * inverse
-        values[:, nodes] = torch.einsum("nji,nj->in", rows[:, : sizes.shape[1]], along).numpy()
+        least = torch.einsum("nji,nj->ni", rows[:, : sizes.shape[1]], along)
+        misfit = ((matrix @ least.unsqueeze(-1)).squeeze(-1) - right).abs().amax(dim=1)
+        disagreeing = int((misfit > DISAGREEING * right.abs().max()).sum())
+        values[:, nodes] = least.T.numpy()
         blocks[nodes] = rows.mT.numpy()
         kept[nodes, : sizes.shape[1]] = ~rank.numpy()
     numbers = np.arange(m * size).reshape(m, size)
@@ -175,7 +189,7 @@ def _at_nodes(space: Space, field: Field, found: list[Values]) -> tuple[np.ndarr
     entries = blocks[node, :, column].T
     nonzero = entries != 0
     places = (numbers[:, node][nonzero], free[nonzero])
-    return values.ravel(), coo_array((entries[nonzero], places), shape=(m * size, len(node)))
+    return values.ravel(), coo_array((entries[nonzero], places), shape=(m * size, len(node))), disagreeing
 
 
 def _gathered(space: Space, found: list[Values], m: int) -> tuple[np.ndarray, Tensor, Tensor]:
