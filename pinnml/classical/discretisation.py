@@ -23,7 +23,7 @@ from pinnml.problem import Problem
 #: Corners of a facet lie on a face of a box to this part of its extent.
 ON_FACE = 1e-9
 #: Points at which an integrand is evaluated at a time: few enough to stay in a CPU's cache.
-POINTS = {"cpu": 2**16, "cuda": 2**22}
+POINTS = {"cpu": 2**17, "cuda": 2**22}
 
 
 @dataclass(frozen=True, eq=False)
