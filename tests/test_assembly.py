@@ -14,14 +14,16 @@ import scipy.sparse
 import skfem
 import skfem.helpers
 import torch
-from forms import CPU, SOLID, crooked, discretised, matrix, numbers, posed, worst
+from forms import CPU, SOLID, crooked, discretised, form_of, matrix, numbers, posed, worst
 from skfem.helpers import ddot, dot, eye, grad, sym_grad, trace
 from test_elements_matrices import LAGRANGE, VECTORS, matched, places, theirs
 
 import pinnml as p
 from pinnml import Problem, Weak
 from pinnml.classical import Discretisation
-from pinnml.elements import Element
+from pinnml.domains.geometry import mapped
+from pinnml.domains.reference_cells import quadrature
+from pinnml.elements import Element, Space, tabulated
 
 #: The degree to which `theirs` integrates.
 DEGREE = 6
@@ -253,3 +255,23 @@ def test_all_parts_together_are_the_interior():
     everywhere = ours(posed(mesh, lambda u, v: u * v), 1)[1]
     on_parts = ours(posed(mesh, Weak(lambda u, v: u * v, on=("some", "others"))), 1)[1]
     assert worst(on_parts, everywhere) < 1e-15
+
+
+@pytest.mark.parametrize("family", ["N1curl", "RT"])
+@pytest.mark.parametrize("name", ["quad", "hexahedron"])
+def test_functions_that_lie_otherwise_in_their_cells_are_turned(name: str, family: str):
+    # of degree 2, where faces that are turned mix functions; the truth is summed from the tabulated functions
+    mesh, element = crooked(name), Element(family, 2)
+    space = Space(element, mesh.cells)
+    at = mapped(mesh.cells, *quadrature(mesh.cells.kind.reference, 4 + 2))
+    value = tabulated(space, at).value
+    local = torch.einsum("cq,cqki,cqli->ckl", at.weight, value, value)
+    truth = torch.zeros(space.size, space.size, dtype=torch.float64)
+    truth.index_put_((space.dofs[:, :, None], space.dofs[:, None, :]), local, accumulate=True)
+    assert space.turns is not None
+    assert len(space.turns[0]) > 1
+    form = form_of(mesh, Weak(lambda E, v: p.dot(E, v)), element, fields={"E": len(mesh.axes.names)})
+    u = torch.randn(form.size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    scale = float(truth.abs().max())
+    np.testing.assert_allclose(form.jacobian(u).to_scipy().toarray(), truth, atol=1e-12 * scale)
+    np.testing.assert_allclose(form.residual(u), truth @ u, atol=1e-11 * scale)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from forms import SOLID, crooked, form_of, matrix, numbers, worst
+from forms import SOLID, crooked, form_of, matrix, numbers, uniform, worst
 
 from pinnml import Weak, curl, dot, grad
 from pinnml.elements import Element, Form
+from pinnml.elements.assembly import AT_ONCE
 from pinnml.elements.sparse import Pattern
 
 #: Sums of some hundred terms of both signs, 1e-15 each, in another order.
@@ -172,6 +173,22 @@ def test_nodal_values_are_those_at_the_corners_of_the_mesh(name: str):
     form = form_of(mesh, conducting_linearly, 1, parameters={"k": 1.0})
     known = form_of(mesh, lambda u, v, x, y: conducting_linearly(u, v, 1 + x + 2 * y), 1)
     assert worst(matrix(form, None, {"k": value}), matrix(known)) < 1e-13
+
+
+def test_a_batch_that_is_cut_in_pieces_keeps_its_order():
+    # 512 cells with 3 points: 42 fields at a time, so that 100 go in three pieces
+    def weak(u, v, a):
+        return a * dot(grad(u), grad(v)) + a**2 * u * v
+
+    form = form_of(uniform("triangle", 16), weak, 1, parameters={"a": 1.0})
+    assert AT_ONCE["cpu"] // max(patch.weight.numel() for patch in form.patches) < 50
+    batch = 1 + torch.rand(100, form.corners, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    u = numbers(form.size)
+    residuals, matrices = form.residual(u, {"a": batch}), form.jacobian(u, {"a": batch}).values
+    for row in (0, 41, 42, 83, 84, 99):
+        torch.testing.assert_close(residuals[row], form.residual(u, {"a": batch[row]}), rtol=1e-12, atol=1e-12)
+        alone = form.jacobian(u, {"a": batch[row]}).values
+        torch.testing.assert_close(matrices[row], alone, rtol=1e-12, atol=1e-12)
 
 
 def test_numbers_are_constant_nodal_fields():

@@ -88,20 +88,15 @@ def damage_all(folder: Path, count: int, seed: int) -> Counter[str]:
     return found
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_damaged_files_are_meshes_or_named_errors(tmp_path, capfd):
-    found = damage_all(tmp_path, 400, seed=0)
-    assert set(found) == {"mesh", "error"}
-    assert found["mesh"] > 20
-    assert found["error"] > 100
-    assert capfd.readouterr() == ("", "")
+#: Damaged files, their seed, and how many of them at least are meshes and errors.
+RUNS = [pytest.param(400, 0, 20, 100, id="some"), pytest.param(10_000, 1, 500, 2000, marks=pytest.mark.slow, id="many")]
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(("count", "seed", "meshes", "errors"), RUNS)
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_ten_thousand_damaged_files_are_meshes_or_named_errors(tmp_path, capfd):
-    found = damage_all(tmp_path, 10_000, seed=1)
+def test_damaged_files_are_meshes_or_named_errors(tmp_path, capfd, count, seed, meshes, errors):
+    found = damage_all(tmp_path, count, seed)
     assert set(found) == {"mesh", "error"}
-    assert found["mesh"] > 500
-    assert found["error"] > 2000
+    assert found["mesh"] > meshes
+    assert found["error"] > errors
     assert capfd.readouterr() == ("", "")

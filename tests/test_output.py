@@ -131,7 +131,11 @@ def test_what_does_not_fit_is_refused(arguments, error, words):
 
 
 def test_what_fits_is_not_refused():
-    Snapshot(*TRIANGLE, point_data={"u": np.zeros(3), "v_abs": np.zeros(3)}, cell_data={"k": np.zeros(1)}, time=0)
+    data = {"u": np.zeros(3), "v_abs": np.zeros(3)}
+    snapshot = Snapshot(*TRIANGLE, point_data=data, cell_data={"k": np.zeros(1)}, time=0)
+    assert set(snapshot.point_data) == {"u", "v_abs"}
+    assert set(snapshot.cell_data) == {"k"}
+    assert snapshot.time == 0.0
 
 
 def test_conventions_on_the_way_out():

@@ -74,9 +74,9 @@ def solve(
             solution = by_elements(problem, recipe.elements, solver, reference, out, unused)
         else:
             recipe = _changed(recipe, solver, network, points, steps, seconds)
-            options: dict[str, Any] = {"seed": seed, "device": device, "dtype": dtype_of(dtype), "out": out}
             with shown(messages(), problem.name, hidden=quiet or json) as callback:
-                solution = recipe.solve(problem, callback=callback, **options)
+                options: dict[str, Any] = {"seed": seed, "device": device, "out": out, "callback": callback}
+                solution = recipe.solve(problem, dtype=dtype_of(dtype), **options)
     _print(solution, out, json=json, quiet=quiet)
     if not solution.verdict.good:
         raise typer.Exit(NOT_GOOD)

@@ -98,11 +98,11 @@ def _check_shared(cells: Cells, facets: Facets) -> None:
     local = np.array(cells.kind.facets)[facets.local[inner]]  # (f, 2, c)
     corners = np.sort(np.take_along_axis(cells.corners[facets.cell[inner]], local, axis=2), axis=2)
     if (apart := (corners[:, 0] != corners[:, 1]).any(axis=1)).any():
-        facet = inner[np.flatnonzero(apart)[0]]
+        beside, where = _first(cells, facets, inner[apart])
         raise MeshError(
-            f"cells {facets.cell[facet].tolist()} share a part of a facet",
+            f"cells {beside} share a part of a facet",
             expected="cells that meet facet to facet",
-            got=f"different corners around {place(cells.points[facets.corners[facet]].mean(axis=0))}",
+            got=f"different corners around {where}",
             cure="mesh again, so that cells beside each other share all corners of a facet",
         )
 
@@ -114,13 +114,19 @@ def _check_folded(cells: Cells, facets: Facets) -> None:
         return
     first, second = (normals_in_the_middle(cells, facets.cell[inner, k], facets.local[inner, k]) for k in (0, 1))
     if (same := (first * second).sum(axis=1) > 0).any():
-        facet = inner[np.flatnonzero(same)[0]]
+        beside, where = _first(cells, facets, inner[same])
         raise MeshError(
-            f"cells {facets.cell[facet].tolist()} lie over one another",
+            f"cells {beside} lie over one another",
             expected="cells on different sides of the facet that they share",
-            got=f"two on one side, around {place(cells.points[facets.corners[facet]].mean(axis=0))}",
+            got=f"two on one side, around {where}",
             cure="a node has crossed a facet: mesh again",
         )
+
+
+def _first(cells: Cells, facets: Facets, found: np.ndarray) -> tuple[list[int], str]:
+    """The cells beside the first of some facets by number, and the words for where it is."""
+    middle = cells.points[facets.corners[found[0]]].mean(axis=0)
+    return facets.cell[found[0]].tolist(), place(middle)
 
 
 def _check_hanging(cells: Cells, facets: Facets) -> None:
