@@ -160,7 +160,7 @@ def test_a_mesh_may_be_given_for_a_problem_on_a_box():
 
 
 def test_conditions_may_lie_on_faces_of_a_box():
-    walls = tuple(Equation(lambda u, x: u - x, on=f"x={end}", name=f"end {end}") for end in (0, 1))
+    walls = tuple(Equation(lambda u, end=end: u - end, on=f"x={end}", name=f"end {end}") for end in (0, 1))
     problem = Problem(
         domain=Box(x=(0, 1), y=(0, 1)),
         fields="u",
