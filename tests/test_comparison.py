@@ -34,6 +34,8 @@ def test_the_distance_is_that_of_the_fields(tmp_path: Path):
     found = compare([tmp_path / name for name in "abc"], tmp_path / "both.png")
     # linear fields are sampled exactly, so that the factor is all there is
     assert [comparison.distance["u"] for comparison in found] == pytest.approx([0.02, 0.03], rel=1e-9)
+    # the run with fewer points keeps them: 16 of the first beside 81 of the last, and these beside 100 of the second
+    assert [len(comparison.snapshot.points) for comparison in found] == [16, 81]
     assert (tmp_path / "both.png").stat().st_size > 10_000
     assert compare([tmp_path / "a", tmp_path / "a"])[0].distance == {"u": 0.0}
 
