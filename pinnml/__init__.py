@@ -13,6 +13,7 @@ from pinnml.reference import reference
 from pinnml.solution import Solution
 from pinnml.solve import solve
 from pinnml.solvers import LBFGS, LSGD, Adam, LevenbergMarquardt, Multilevel, Schedule
+from pinnml.weak_residual import TestSpace
 
 __all__ = [
     "KAN",
@@ -37,6 +38,7 @@ __all__ = [
     "Schedule",
     "Solid",
     "Solution",
+    "TestSpace",
     "Weak",
     "Wrapped",
     "cross",

@@ -10,12 +10,12 @@ from torch import nn
 
 from pinnml.checks import choice, or_none, positive, whole_number
 from pinnml.domains.rules import RULES
-from pinnml.elements import Element
 from pinnml.errors import ProblemError, SettingsError
 from pinnml.networks import NETWORKS
 from pinnml.problem import Problem
 from pinnml.solution import Solution
 from pinnml.solvers import SOLVERS, Solver
+from pinnml.weak_residual import TestSpace
 
 #: PyTorch takes seeds below 2^64, and streams of their own are counted on from the seed.
 LARGEST_SEED = 2**62
@@ -32,12 +32,13 @@ def check_arguments(
     start: Any = None,
     rule: Any = "chebyshev",
     expect: Any = None,
+    tests: Any = None,
 ) -> None:
     """Raise ProblemError or SettingsError for an argument of `solve` that cannot be what its name says."""
     if not isinstance(problem, Problem):
         cure = "call the function, and hand on the Problem that it returns" if callable(problem) else "build a Problem"
         raise ProblemError("solve needs a problem", expected="a Problem", got=_kind(problem), cure=cure)
-    check_recipe(network, solver, rule=rule, expect=expect)
+    check_recipe(network, solver, rule=rule, expect=expect, tests=tests)
     whole_number("seed", seed, 0, most=LARGEST_SEED)
     if out is not None:
         _is_a("out", out, (str, Path), "the name of a folder", 'out="runs/first"')
@@ -48,7 +49,7 @@ def check_arguments(
         raise SettingsError("callback", expected="a function of a Progress", got=_kind(callback), cure=cure)
 
 
-def check_recipe(network: Any, solver: Any, *, rule: Any, expect: Any) -> None:
+def check_recipe(network: Any, solver: Any, *, rule: Any, expect: Any, tests: Any) -> None:
     """Raise SettingsError for parts of a recipe that are of another kind; None stands for the default."""
     if network is not None and (isinstance(network, type) or not callable(getattr(network, "build", None))):
         raise SettingsError("network", expected=_settings(NETWORKS), got=_kind(network), cure=_cure(network, NETWORKS))
@@ -56,15 +57,8 @@ def check_recipe(network: Any, solver: Any, *, rule: Any, expect: Any) -> None:
         raise SettingsError("solver", expected=_settings(SOLVERS), got=_kind(solver), cure=_cure(solver, SOLVERS))
     choice("sampling rule", rule, RULES)
     or_none(positive)("expect", expect)
-
-
-def check_elements(elements: Any) -> None:
-    """Raise SettingsError for anything but elements by field; None stands for Lagrange elements."""
-    given = elements if isinstance(elements, Mapping) else {} if elements is None else {"": elements}
-    for name, element in given.items():
-        if name == "" or not isinstance(element, Element):
-            cure = 'write elements={"E": Element("N1curl", 2)}, or leave it out'
-            raise SettingsError("elements", expected="an Element for each field named", got=_kind(element), cure=cure)
+    if tests is not None:
+        _is_a("tests", tests, TestSpace, "a TestSpace", "tests=TestSpace(degree=1)")
 
 
 def plain_points(points: Any) -> int | dict[str, int] | None:

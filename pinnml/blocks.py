@@ -15,6 +15,7 @@ from pinnml.equation import Term
 from pinnml.errors import SettingsError
 from pinnml.evaluation import Needs, discover, namespace, real, residuals
 from pinnml.networks import Network
+from pinnml.pairing import Pairing
 from pinnml.problem import Problem
 
 
@@ -31,7 +32,8 @@ class Parts:
 class Block:
     """The samples of one region with the equations on it. inputs (K, n, e) are the network's, worked out once.
 
-    components: the number of real rows of each term at each sample.
+    components: the number of real rows of each term at each sample. pairing: how the flux of a weak form, its one term,
+    is tested at the samples.
     """
 
     problem: Problem
@@ -41,9 +43,17 @@ class Block:
     inputs: Jet
     terms: tuple[Term, ...]
     components: tuple[int, ...]
+    pairing: Pairing | None = None
 
     @classmethod
-    def build(cls, problem: Problem, network: Network, terms: tuple[Term, ...], sample: Sample) -> Block:
+    def build(
+        cls,
+        problem: Problem,
+        network: Network,
+        terms: tuple[Term, ...],
+        sample: Sample,
+        pairing: Pairing | None = None,
+    ) -> Block:
         """The block of one region; derivatives are those that some equation on it needs."""
         found = [discover(problem, term, sample) for term in terms]
         needs = reduce(Needs.joined, (need for need, _ in found))
@@ -58,21 +68,28 @@ class Block:
                 cure=network.basis.remedy(needs.outputs.order),
             )
         components = tuple(components for _, components in found)
-        return cls(problem, terms[0].region, sample, needs, inputs, terms, components)
+        pairing = pairing and pairing.to(sample.x.device, sample.x.dtype)
+        return cls(problem, terms[0].region, sample, needs, inputs, terms, components, pairing)
 
     def __len__(self) -> int:
         return len(self.sample)
 
     def picked(self, samples: Tensor | slice) -> Block:
         """The block on some of its samples."""
-        return replace(self, sample=self.sample[samples], inputs=self.inputs.map(lambda c: c[:, samples]))
+        inputs, pairing = self.inputs.map(lambda c: c[:, samples]), self.pairing and self.pairing[samples]
+        return replace(self, sample=self.sample[samples], inputs=inputs, pairing=pairing)
+
+    def few(self, n: int) -> Block:
+        """The block on at most n samples, spread evenly over their order, each as it is."""
+        return self.picked(
+            torch.linspace(0, len(self) - 1, min(n, len(self)), device=self.sample.x.device).round().long()
+        )
 
     def thinned(self, n: int) -> Block:
-        """The block on at most n samples, spread evenly over their order, the measure kept."""
-        if n >= len(self):
+        """The block on at most n samples, spread evenly over their order, the measure kept; a weak form needs all."""
+        if n >= len(self) or self.pairing is not None:
             return self
-        places = torch.linspace(0, len(self) - 1, n, device=self.sample.x.device).round().long()
-        block = self.picked(places)
+        block = self.few(n)
         raised = self.sample.weight.sum() / block.sample.weight.sum()
         return replace(block, sample=replace(block.sample, weight=block.sample.weight * raised))
 
@@ -110,11 +127,16 @@ def _highest_order(network: Network, inputs: Jet) -> int | None:
 
 
 def rows_of(blocks: tuple[Block, ...]) -> dict[str, slice]:
-    """The rows of every equation: block by block, equation by equation, component by component."""
+    """The rows of every equation: block by block, equation by equation, component by component.
+
+    All blocks with a pairing share the rows of the weak form; they come last.
+    """
     rows, start = {}, 0
     for block in blocks:
         for term, components in zip(block.terms, block.components, strict=True):
             count = components * (1 if term.equation.integral else len(block))
-            rows[term.name] = slice(start, start + count)
+            if block.pairing is not None:
+                count = 0 if term.name in rows else block.pairing.size
+            rows.setdefault(term.name, slice(start, start + count))
             start += count
     return rows

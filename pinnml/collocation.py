@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from pinnml.domains import Box, Mesh, MeshTimes, Sample, Solid
+from pinnml.equation import Term
 from pinnml.errors import ProblemError, SettingsError
 from pinnml.problem import Problem
 
@@ -33,8 +34,22 @@ def check_data(problem: Problem) -> None:
                 )
 
 
-def counts(problem: Problem, points: int | Mapping[str, int]) -> dict[str, int]:
-    """Points by canonical region: what was asked, else a share of the interior's."""
+def check_posed_at_points(problem: Problem) -> None:
+    """Refuse a problem that says what holds inside by its weak form alone."""
+    inside = (
+        term for term in problem.terms if term.region in problem.data or not problem.domain.has_normal(term.region)
+    )
+    if problem.weak and not any(inside):
+        raise ProblemError(
+            "nothing holds at points inside: the problem has a weak form alone",
+            expected="an equation in the interior, or functions to test the weak form with",
+            got=f"equations on {', '.join(sorted({term.region for term in problem.terms}))}",
+            cure="give tests=TestSpace() to solve, --tests degree=2 to pinnml solve, or call reference(problem)",
+        )
+
+
+def counts(problem: Problem, points: int | Mapping[str, int], terms: Sequence[Term]) -> dict[str, int]:
+    """Points by canonical region with one of the terms: what was asked, else a share of the interior's."""
     asked = {"interior": points} if isinstance(points, int) else {problem.canonical(k): n for k, n in points.items()}
     if measured := [region for region in asked if region in problem.data]:
         raise SettingsError(
@@ -44,14 +59,15 @@ def counts(problem: Problem, points: int | Mapping[str, int]) -> dict[str, int]:
             cure="leave it out, or give the problem a data set of fewer points",
         )
     interior = asked.get("interior") or max(asked.values())
-    regions = dict.fromkeys(term.region for term in problem.terms)
-    if bare := [region for region in asked if region not in regions and region != "interior"]:
+    borne = dict.fromkeys(term.region for term in problem.terms)
+    if bare := [region for region in asked if region not in borne and region != "interior"]:
         raise SettingsError(
             f"points in '{bare[0]}'",
-            expected=f"regions that bear an equation: {', '.join(regions)}",
+            expected=f"regions that bear an equation: {', '.join(borne)}",
             got=f"'{bare[0]}', on which there is none",
             cure="name those regions one by one, or leave this one out",
         )
+    regions = dict.fromkeys(term.region for term in terms)
     return {r: asked.get(r) or (1 if r in problem.data else problem.domain.shares(r, interior)) for r in regions}
 
 

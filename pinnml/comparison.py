@@ -92,10 +92,12 @@ def compared(run: Run, reference: Run) -> Comparison:
     keep, moved = (run, reference) if run.mesh.n_points <= reference.mesh.n_points else (reference, run)
     sampled = _sampled(moved.mesh, np.asarray(keep.mesh.points))
     covered = np.asarray(sampled.point_data["vtkValidPointMask"]).astype(bool)
-    if 1 - covered.mean() > UNCOVERED:
-        got = f"{covered.mean():.0%} of the points of {keep.name}"
+    weight = _weights(keep.mesh)
+    share = float(weight @ covered / weight.sum())
+    if 1 - share > UNCOVERED:
+        got = f"{share:.0%} of {keep.name}"
         raise ProblemError(f"'{moved.name}' lies on another domain", expected="the same domain", got=got)
-    weight = _weights(keep.mesh) * covered
+    weight = weight * covered
     data, distance = {}, {}
     for name in names:
         stays, comes = (_components(mesh.point_data[name]) for mesh in (keep.mesh, sampled))

@@ -11,6 +11,8 @@ from typing import Any
 from pinnml.errors import ProblemError
 
 Function = Callable[..., Any]
+#: The name of what a weak form leaves, among those of equations.
+WEAK_FORM = "weak form"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+#: What a foreign error says, the mistake behind it, and the cure.
+MISTAKES = (
+    ("ufunc", "applies a NumPy function to a field", "use PyTorch's: torch.sin(x) in place of np.sin(x)"),
+    (
+        "must be real number, not",
+        "applies a function of numbers to a field",
+        "use PyTorch's: torch.sin(x), not math.sin(x)",
+    ),
+    ("Boolean value of Tensor", "asks whether a whole field is true", "use torch.where(x < 0.5, a, b) in place of if"),
+)
+
 
 class PinnmlError(Exception):
     """Base of every error that pinnml raises on purpose.
@@ -93,3 +104,12 @@ def unknown_name(kind: str, name: object, valid: Iterable[str], *, where: str = 
         got=repr(name),
         cure=f"did you mean '{near[0]}'?" if near else f"use one of the names above, or leave the {kind} out",
     )
+
+
+def mistake(error: Exception, what: str) -> ProblemError | None:
+    """A foreign error in a function of the user's, in words and with the cure; None for one that is not known."""
+    for sign, words, cure in MISTAKES:
+        if sign in str(error):
+            expected, got = "functions that PyTorch has for whole fields", str(error).splitlines()[0]
+            return ProblemError(f"{what} {words}", expected=expected, got=got, cure=cure)
+    return None

@@ -13,21 +13,11 @@ from torch import Tensor
 from pinnml.calculus import Axes, IndexSet, Jet, Vector, coordinate_jets, data_jet, total_order, union
 from pinnml.domains import Sample
 from pinnml.equation import Field, Term, argument_names
-from pinnml.errors import MissingDerivativeError, NonFiniteError, PinnmlError, ProblemError, ShapeError
+from pinnml.errors import MissingDerivativeError, NonFiniteError, PinnmlError, ProblemError, ShapeError, mistake
 from pinnml.problem import Problem
 
 #: The highest total order of derivatives that discovery tries.
 HIGHEST_ORDER = 8
-#: What a foreign error says, the mistake behind it, and the cure.
-MISTAKES = (
-    ("ufunc", "applies a NumPy function to a field", "use PyTorch's: torch.sin(x) in place of np.sin(x)"),
-    (
-        "must be real number, not",
-        "applies a function of numbers to a field",
-        "use PyTorch's: torch.sin(x), not math.sin(x)",
-    ),
-    ("Boolean value of Tensor", "asks whether a whole field is true", "use torch.where(x < 0.5, a, b) in place of if"),
-)
 FROM_ZERO = "fields of Features start at zero: an ansatz such as 1 + u, another network or start= begins elsewhere"
 
 
@@ -216,13 +206,10 @@ def call(function: Callable[..., Any], known: Mapping[str, Any], what: str) -> A
     except PinnmlError as error:
         raise error.within(what)  # noqa: B904 - the same error, told where it happened
     except Exception as error:
-        mistake = next((known for sign, *known in MISTAKES if sign in str(error)), None)
-        if mistake is None:
-            error.add_note(f"in {what}")
-            raise
-        words, cure = mistake
-        expected = "functions that PyTorch has for whole fields"
-        raise ProblemError(f"{what} {words}", expected=expected, got=str(error).splitlines()[0], cure=cure) from error
+        if mended := mistake(error, what):
+            raise mended from error
+        error.add_note(f"in {what}")
+        raise
 
 
 def _components(result: Any, n: int, name: str) -> Iterable[Tensor]:

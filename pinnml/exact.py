@@ -16,7 +16,7 @@ from pinnml.equation import Field, Term, argument_names
 from pinnml.errors import ProblemError
 from pinnml.evaluation import HIGHEST_ORDER, by_field, call
 from pinnml.problem import Problem
-from pinnml.relative import relative_residuals
+from pinnml.relative import flux_sizes, relative_residuals
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,10 @@ class Trial:
 
 
 def trials(problem: Problem, blocks: Sequence[Block]) -> dict[str, Trial]:
-    """A trial of every equation, by name, on blocks whose equations are functions of the fields themselves."""
+    """A trial of every equation, by name, on blocks whose equations are functions of the fields themselves.
+
+    Blocks of a weak form only tell how large the fields are.
+    """
     if problem.exact is None:
         return {term.name: Trial(reason="no exact solution") for term in problem.terms}
     found = [_exact_fields(problem, block.sample.x, block.needs.outputs) for block in blocks]
@@ -42,6 +45,8 @@ def trials(problem: Problem, blocks: Sequence[Block]) -> dict[str, Trial]:
     relative = relative_residuals(blocks, outputs, parameters)
     results = {}
     for block, fields, values in zip(blocks, found, outputs, strict=True):
+        if block.pairing:
+            continue
         with torch.no_grad():
             rows = block.residuals(values, parameters)
         for term, components in zip(block.terms, rows, strict=True):
@@ -51,6 +56,28 @@ def trials(problem: Problem, blocks: Sequence[Block]) -> dict[str, Trial]:
                 worst = None if term.equation.integral else _worst(components, block.sample.x, problem.domain.axes)
                 results[term.name] = Trial(relative[term.name], worst=worst)
     return results
+
+
+def weak_trial(problem: Problem, blocks: Sequence[Block]) -> Trial:
+    """A trial of the weak form, which is tested on these blocks: its norm beside its size without cancellation."""
+    if problem.exact is None:
+        return Trial(reason="no exact solution")
+    found = [_exact_fields(problem, block.sample.x, block.needs.outputs) for block in blocks]
+    for block, fields in zip(blocks, found, strict=True):
+        if reason := _cannot_tell(problem, block.terms[0], set(fields)):
+            return Trial(reason=reason)
+    outputs = [_columns(problem.fields, fields, block) for fields, block in zip(found, blocks, strict=True)]
+    parameters = {name: torch.tensor(value, dtype=torch.float64) for name, value in problem.parameters.items()}
+    sums = [
+        block.pairing.summed(number, g)
+        for block, u in zip(blocks, outputs, strict=True)
+        if block.pairing
+        for number, g in enumerate(block.residuals(u, parameters)[0])
+    ]
+    pairing = blocks[0].pairing
+    assert pairing is not None
+    left = float(torch.linalg.vector_norm(pairing.whitened(torch.stack(sums).sum(dim=0))))
+    return Trial(left / flux_sizes(blocks, outputs, parameters)[blocks[0].terms[0].name])
 
 
 def _exact_fields(problem: Problem, x: Tensor, needed: IndexSet) -> dict[str, list[Jet]]:

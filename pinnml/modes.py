@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pinnml.checks import finite, whole_number
-from pinnml.classical import Discretisation, eigenmodes, element_network
+from pinnml.classical import Discretisation, checked_mesh, eigenmodes, element_network, elements_of
 from pinnml.domains import Mesh
 from pinnml.elements import Element
 from pinnml.errors import SettingsError, unknown_name
 from pinnml.problem import Problem
-from pinnml.reference import checked_mesh, elements_of, plain_verdict, record_of
+from pinnml.reference import plain_verdict, record_of
 from pinnml.solution import Solution
 from pinnml.solvers import Status
 

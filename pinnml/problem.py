@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 from pinnml.checks import finite
@@ -237,6 +238,20 @@ def _check_parts(domain: Any, parameters: Any, data: Any, reference: Any) -> Non
     if reference is not None and not callable(reference):
         cure = "write a function of points (n, d) that returns a dict of arrays"
         raise ProblemError("reference", expected="a function", got=repr(reference), cure=cure)
+    if reference is not None and (asked := _required(reference)) not in (None, 1):
+        expected, cure = "a function of points (n, d) alone", "columns are the axes: lambda points: points[:, 0]"
+        raise ProblemError("reference", expected=expected, got=f"a function of {asked} arguments", cure=cure)
+
+
+def _required(function: Function) -> int | None:
+    """How many arguments a function must be given; None where it does not tell."""
+    try:
+        parameters = signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return None
+    return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters)
 
 
 def _equations(given: Any) -> tuple[Equation, ...]:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pinnml.arguments import check_elements, check_recipe, plain_points
-from pinnml.elements import Element
+from pinnml.arguments import check_recipe, plain_points
+from pinnml.elements import Element, check_elements
 from pinnml.networks import NetworkSettings
 from pinnml.problem import Problem
 from pinnml.solution import Solution
 from pinnml.solve import solve
 from pinnml.solvers import Solver
+from pinnml.weak_residual import TestSpace
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Recipe:
 
     points: the number in the interior, or a mapping region -> number; None leaves it to `solve`. rule: how they
     are drawn. elements: by field, for the classical solve where Lagrange elements will not do, such as
-    {"E": Element("N1curl")}. Every part can be replaced: `recipe.solve(problem, solver=Adam())`.
+    {"E": Element("N1curl")}. tests: the functions with which the weak form is tested, where a network is to be trained
+    by that and not by the equations at points. Every part can be replaced: `recipe.solve(problem, solver=Adam())`.
     """
 
     network: NetworkSettings | None = None
@@ -30,9 +32,10 @@ class Recipe:
     expect: float | None = None
     rule: str = "chebyshev"
     elements: Mapping[str, Element] | None = None
+    tests: TestSpace | None = None
 
     def __post_init__(self) -> None:
-        check_recipe(self.network, self.solver, rule=self.rule, expect=self.expect)
+        check_recipe(self.network, self.solver, rule=self.rule, expect=self.expect, tests=self.tests)
         check_elements(self.elements)
         object.__setattr__(self, "points", plain_points(self.points))
 
@@ -41,7 +44,7 @@ class Recipe:
 
         A solution to go on from, `start`, brings its own network in place of the recipe's.
         """
-        own = {name: getattr(self, name) for name in ("network", "solver", "points", "expect", "rule")}
+        own = {name: getattr(self, name) for name in ("network", "solver", "points", "expect", "rule", "tests")}
         given = {name: value for name, value in overrides.items() if value is not None}
         if "start" in given:
             del own["network"]

@@ -8,16 +8,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from pinnml.arguments import check_elements
 from pinnml.calculus import total_order
-from pinnml.classical import FINITE_ELEMENTS, Constraint, Discretisation, Found, constraint, element_network, newton
+from pinnml.classical import (
+    FINITE_ELEMENTS,
+    Constraint,
+    Discretisation,
+    Found,
+    checked_mesh,
+    constraint,
+    element_network,
+    elements_of,
+    essential,
+    newton,
+)
 from pinnml.conditions import bare_faces
-from pinnml.domains import Domain, Mesh
+from pinnml.domains import Mesh
 from pinnml.elements import Element
-from pinnml.errors import ProblemError, SettingsError, unknown_name
+from pinnml.equation import WEAK_FORM
 from pinnml.networks import Network
 from pinnml.output import RunFolder
 from pinnml.problem import Problem
@@ -67,48 +76,9 @@ def reference(
     return solution
 
 
-def checked_mesh(problem: Problem, mesh: Mesh | None) -> Mesh:
-    """The mesh to solve on. Raises ProblemError or SettingsError where finite elements cannot begin."""
-    if not problem.weak:
-        cure = "add weak=lambda u, v: dot(grad(u), grad(v)) - f * v, or choose a solver of the strong form"
-        raise ProblemError("finite elements need a weak form", expected="Problem(..., weak=...)", got="none", cure=cure)
-    if problem.ansatz is not None:
-        cure = "write the conditions as equations on the boundary, and leave the ansatz out"
-        message, expected = "finite elements know no ansatz", "conditions as equations"
-        raise ProblemError(message, expected=expected, got="an ansatz", cure=cure)
-    if problem.domain.axes.names != problem.domain.axes.space:
-        got, cure = ", ".join(problem.domain.axes.names), "choose a network, or solve for one instant"
-        raise ProblemError("finite elements solve steady problems", expected="axes of space alone", got=got, cure=cure)
-    found: Any = problem.domain if mesh is None else mesh
-    if not isinstance(found, Mesh):
-        cure = 'give one: mesh=Mesh.read("plate.msh")'
-        raise SettingsError("finite elements need a mesh", expected="a Mesh", got=repr(found), cure=cure)
-    outlines = [_outline(domain) for domain in (problem.domain, found)]
-    if found.axes != problem.domain.axes or not np.allclose(problem.domain.bounds, found.bounds, rtol=1e-6):
-        cure = "give the mesh of the problem's own domain"
-        raise SettingsError("the mesh is of another domain", expected=outlines[0], got=outlines[1], cure=cure)
-    return found
-
-
-def _outline(domain: Domain) -> str:
-    """The axes and their ends."""
-    return ", ".join(f"{n} from {a:g} to {b:g}" for n, (a, b) in zip(domain.axes.names, domain.bounds, strict=True))
-
-
-def elements_of(problem: Problem, degree: int | None, elements: Mapping[str, Element] | None) -> dict[str, Element]:
-    """An element for each field. Raises SettingsError or UnknownNameError."""
-    check_elements(elements)
-    names = [field.name for field in problem.fields]
-    given = elements or {}
-    if unknown := [name for name in given if name not in names]:
-        raise unknown_name("field", unknown[0], names, where="elements")
-    chosen = {name: given.get(name, Element()) for name in names}
-    return chosen if degree is None else {name: replace(element, degree=degree) for name, element in chosen.items()}
-
-
 def _solved(problem: Problem, mesh: Mesh, elements: Mapping[str, Element]) -> tuple[Discretisation, Constraint, Found]:
     parts = Discretisation.build(problem, mesh, elements)
-    form, held = parts.form(torch.device("cpu")), constraint(parts)
+    form, held = parts.form(torch.device("cpu")), constraint(parts, essential(parts, parts.problem.terms))
     return parts, held, newton(form, held, torch.zeros(parts.size, dtype=torch.float64), problem.parameters)
 
 
@@ -137,9 +107,9 @@ def plain_verdict(parts: Discretisation, status: Status, left: float, part: floa
     return Verdict(
         status=status,
         relative_l2={field.name: None for field in problem.fields},
-        held_out={"weak form": left},
-        training={"weak form": left},
-        relative={"weak form": part},
+        held_out={WEAK_FORM: left},
+        training={WEAK_FORM: left},
+        relative={WEAK_FORM: part},
         seconds=0.0,
         seconds_verify=0.0,
         steps=1,

@@ -38,9 +38,24 @@ def relative_residuals(
         largest[index] = torch.maximum(rms, FLOOR * value / float(np.prod(lengths ** np.array(index))))
     result = {}
     for block, u in zip(blocks, outputs, strict=True):
+        if block.pairing is not None:
+            continue
         scale = torch.stack([largest[index] for index in block.needs.outputs.indices])
         result |= _on_block(block, u.detach(), scale, parameters)
     return result
+
+
+def flux_sizes(
+    blocks: Sequence[Block], outputs: Sequence[Tensor], parameters: Mapping[str, Tensor]
+) -> dict[str, float]:
+    """The size of what a weak form tests, as if nothing cancelled, by the name of its rows."""
+    sizes: dict[str, float] = {}
+    with torch.no_grad():
+        for block, u in zip(blocks, outputs, strict=True):
+            if block.pairing is not None:
+                flux, name = block.residuals(u, parameters)[0], block.terms[0].name
+                sizes[name] = sizes.get(name, 0.0) + float(block.pairing.size_of(flux, block.sample.weight))
+    return {name: size or 1.0 for name, size in sizes.items()}
 
 
 def _on_block(block: Block, outputs: Tensor, scale: Tensor, parameters: Mapping[str, Tensor]) -> dict[str, float]:

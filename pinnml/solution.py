@@ -45,6 +45,10 @@ class Solution:
     problem: Problem | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        names = ", ".join(field.name for field in self.fields)
+        return f"Solution({names} on {self.domain!r}: {self.verdict.summary})"
+
     def __call__(self, points: Any, derivatives: str | Sequence[str | Sequence[str]] = ()) -> dict[str, np.ndarray]:
         """The fields at points (n, d), and derivatives of every field by name: `("x", "xx")` adds "u_x", "u_xx".
 

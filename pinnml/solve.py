@@ -13,7 +13,9 @@ from torch import Tensor
 
 from pinnml.arguments import check_arguments, plain_points
 from pinnml.calculus import total_order
-from pinnml.collocation import check_data, counts, drawn, held_out_sample
+from pinnml.classical import elements_of
+from pinnml.collocation import check_data, check_posed_at_points, counts, drawn, held_out_sample
+from pinnml.equation import WEAK_FORM
 from pinnml.errors import DeviceError, SettingsError
 from pinnml.judge import judge, unjudged
 from pinnml.known import check_known
@@ -27,6 +29,7 @@ from pinnml.start import check_start, halved, network_of, theta_of
 from pinnml.system import System
 from pinnml.verdict import Verdict
 from pinnml.views import history, panels, snapshots
+from pinnml.weak_residual import TestSpace, weak_residuals
 
 #: Seconds between checkpoints.
 CHECKPOINT_SECONDS = 30.0
@@ -50,6 +53,7 @@ def solve(
     start: Solution | None = None,
     rule: str = "chebyshev",
     expect: float | None = None,
+    tests: TestSpace | None = None,
 ) -> Solution:
     """Find fields that satisfy the problem's equations; the verdict on the solution says how well.
 
@@ -61,7 +65,9 @@ def solve(
     the solve. start: a solution of the same fields on the same domain to go on from, with its own network, so that
     `network` is left out, and from its trainable parameters. rule: how points are drawn: chebyshev (dense towards the
     faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the verdict; where
-    nothing else can check it, a second solve with half the basis does, of which the callback hears nothing.
+    nothing else can check it, a second solve with half the basis does, of which the callback hears nothing. tests: the
+    functions with which the problem's weak form is tested; then it stands for all equations but those for values on
+    the boundary, integrals and measurements.
 
     Raises ProblemError and its kin where the problem does not hold together, SettingsError and DeviceError for
     options that cannot be. A solve that goes wrong numerically does not raise: its status says so. What a function
@@ -69,12 +75,21 @@ def solve(
     `out` stays as it was until there is something new to write.
     """
     check_arguments(
-        problem, network, solver, seed=seed, out=out, callback=callback, start=start, rule=rule, expect=expect
+        problem,
+        network,
+        solver,
+        seed=seed,
+        out=out,
+        callback=callback,
+        start=start,
+        rule=rule,
+        expect=expect,
+        tests=tests,
     )
     points, seed = plain_points(points), int(seed)
     if start is not None:
         check_start(problem, network, start)
-    wanted = network or Features(), solver or LSGD(), points, seed, _device(device), _float(dtype), rule, start
+    wanted = network or Features(), solver or LSGD(), points, seed, _device(device), _float(dtype), rule, start, tests
     asked = _Asked(problem, *wanted)
     folder = None if out is None else RunFolder(Path(out))
     check_known(problem)
@@ -98,11 +113,12 @@ def prepared(
     *,
     points: int | Mapping[str, int] | None = None,
     rule: str = "chebyshev",
+    tests: TestSpace | None = None,
 ) -> System:
     """The system that `solve` would start from, on the CPU in float64; the same errors, and no step taken."""
-    check_arguments(problem, network, None, rule=rule)
-    points = plain_points(points)
-    return _prepared(_Asked(problem, network or Features(), LSGD(), points, 0, _device(None), torch.float64, rule))
+    check_arguments(problem, network, None, rule=rule, tests=tests)
+    given = problem, network or Features(), LSGD(), plain_points(points), 0, _device(None), torch.float64, rule
+    return _prepared(_Asked(*given, tests=tests))
 
 
 def write_run(solution: Solution, folder: RunFolder) -> None:
@@ -129,6 +145,7 @@ class _Asked:
     dtype: torch.dtype
     rule: str
     start: Solution | None = None
+    tests: TestSpace | None = None
 
 
 def _loop(asked: _Asked, callback: Callback | None = None) -> Loop:
@@ -156,12 +173,16 @@ def _prepared(asked: _Asked) -> System:
         network = asked.network.build(problem.domain, problem.columns, generator, asked.dtype, asked.device)
     else:
         network = network_of(asked.start, asked.device, asked.dtype)
-    wanted = counts(problem, asked.points or _default_points(network, asked.solver))
+    if asked.tests is None:
+        check_posed_at_points(problem)
+    weak, unseen = (None, None) if asked.tests is None else weak_residuals(problem, asked.tests)
+    terms = problem.terms if weak is None else weak.terms
+    wanted = counts(problem, asked.points or _default_points(network, asked.solver), terms)
     samples = {region: drawn(problem, region, n, generator, asked.rule) for region, n in wanted.items()}
-    system = System.build(problem, network, samples)
+    system = System.build(problem, network, samples, terms=terms, weak=() if weak is None else weak.parts)
     generator = torch.Generator().manual_seed(asked.seed + HELD_OUT_STREAM)
     held_out = {region: held_out_sample(problem, region, n, generator) for region, n in wanted.items()}
-    return system.with_held_out(system.on(held_out))
+    return system.with_held_out(system.on(held_out, () if unseen is None else unseen.parts))
 
 
 def _default_points(network: Network, solver: Solver) -> int:
@@ -247,13 +268,25 @@ def _record(loop: Loop, asked: _Asked, expect: float | None) -> dict[str, Any]:
         "problem": asked.problem.name,
         "network": _described_network(asked, system.network),
         "solver": described(asked.solver),
-        "points": {block.region: len(block) for block in system.blocks},
+        "points": {block.region: len(block) for block in system.blocks if block.pairing is None},
+        "tests": asked.tests and _recorded_tests(asked.tests, system),
         "weights": system.weights,
         "rule": asked.rule,
         "seed": asked.seed,
         "device": str(asked.device),
         "dtype": str(asked.dtype).removeprefix("torch."),
         "expect": expect,
+    }
+
+
+def _recorded_tests(space: TestSpace, system: System) -> dict[str, Any]:
+    """The test functions as plain values: their elements by field, their number, and the mesh if it is another."""
+    elements = elements_of(system.problem, space.degree, space.elements)
+    rows = system.rows[WEAK_FORM]
+    return {
+        "elements": {name: [element.family, element.degree] for name, element in elements.items()},
+        "functions": rows.stop - rows.start,
+        "mesh": None if space.mesh is None else str(space.mesh),
     }
 
 

@@ -12,7 +12,7 @@ from forms import SOLID, crooked, form_of, matrix, numbers, uniform, worst
 
 from pinnml import Weak, curl, dot, grad
 from pinnml.elements import Element, Form
-from pinnml.elements.assembly import AT_ONCE
+from pinnml.elements.form import AT_ONCE
 from pinnml.elements.sparse import Pattern
 
 #: Sums of some hundred terms of both signs, 1e-15 each, in another order.
@@ -114,6 +114,8 @@ NOT_CONSTANT = {
     "nonlinear": lambda u, v: u * u * v,
     "hidden in a slope": lambda u, v: u.d("x") ** 3 * v,
     "switch": lambda u, v: torch.where(u > 0, 2 * u, u) * v,
+    "a narrow switch": lambda u, v: torch.where((u > 3.21) & (u < 3.22), 2 * u, u) * v,
+    "a switch by a factor": lambda u, v: (u.value > 3.21) * (u.value < 3.22) * u * v + u * v,
     "nodal": lambda u, v, k: k * u * v,
 }
 

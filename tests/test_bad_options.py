@@ -137,11 +137,23 @@ def test_numbers_of_numpy_are_numbers_of_points(points):
         ({"data": {"s": np.zeros(3)}}, ProblemError),
         ({"data": 3}, ProblemError),
         ({"reference": 3}, ProblemError),
+        ({"reference": lambda x, y: {"u": x * y}}, ProblemError),
+        ({"reference": lambda: {"u": 0}}, ProblemError),
     ],
     ids=str,
 )
 def test_parts_of_a_problem_of_another_kind_are_refused(changes, kind):
     assert_refused(lambda: rod(**changes), kind)
+
+
+@pytest.mark.parametrize("reference", [lambda points, scale=2: {"u": scale * points[:, 0]}, lambda *points: {"u": 0}])
+def test_a_reference_may_have_defaults(reference):
+    assert rod(reference=reference).reference is reference
+
+
+def test_functions_of_coordinates_are_pytorchs():
+    for settings in (Features(5, extra=lambda x: (np.sin(x),)), MLP(4, inputs=lambda x: (np.sin(x),))):
+        assert_refused(lambda settings=settings: solve(rod(), settings), ProblemError, cure="torch.sin")
 
 
 @pytest.mark.parametrize("on", [3, None, ("boundary", 3), {"boundary"}])

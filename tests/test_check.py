@@ -7,6 +7,7 @@ from math import pi
 import numpy as np
 import pytest
 import torch
+from forms import uniform
 
 from pinnml import (
     MLP,
@@ -18,10 +19,15 @@ from pinnml import (
     Points,
     Problem,
     Recipe,
+    Weak,
     curl,
+    dot,
+    grad,
     laplacian,
+    reference,
 )
 from pinnml.check import TOLERANCE, Findings, check
+from pinnml.conditions import bare_faces
 from pinnml.errors import NonFiniteError, ProblemError, SettingsError, ShapeError
 from problems import advection, heat, maxwell, poisson
 
@@ -263,6 +269,32 @@ def test_faces_without_a_condition_are_noted_and_the_last_instant_is_not(on, exp
     findings = check(rod(equations=equations, exact=None), SMALL)
     assert [warning.split()[3].strip(",:") for warning in findings.warnings] == expected
     assert findings.good  # a note, not an error
+
+
+@pytest.mark.parametrize(
+    ("on", "expected"),
+    [((), ["x=0", "x=1", "y=0"]), (("x=0",), ["x=1", "y=0"]), (("x=min", "y=0", "x=1"), []), (("boundary",), [])],
+)
+def test_a_flux_that_the_weak_form_says_of_a_face_is_a_condition_there(on, expected) -> None:
+    flux = tuple(Weak(lambda v: -1.0 * v, on=face, name=f"flux {face}") for face in on)
+    wall = Equation(lambda u: u, on="y=1", name="wall")
+    weak = (Weak(lambda u, v: dot(grad(u), grad(v))), *flux)
+    found = bare_faces(Problem(domain=Box(x=(0, 1), y=(0, 1)), fields="u", equations=(wall,), weak=weak))
+    assert [sentence.split()[3].strip(",:") for sentence in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("on", "expected"), [((), {"west", "east", "south"}), (("east", "south"), {"west"}), (("boundary",), set())]
+)
+def test_a_flux_through_a_face_of_a_mesh_is_a_condition_there(on, expected) -> None:
+    flux = tuple(Weak(lambda v: -1.0 * v, on=face, name=f"flux {face}") for face in on)
+    wall = Equation(lambda u: u, on="north", name="wall")
+    weak = (Weak(lambda u, v: dot(grad(u), grad(v))), *flux)
+    problem = Problem(domain=uniform("quad", 2), fields="u", equations=(wall,), weak=weak)
+    told = {
+        face for face in ("north", "west", "east", "south") for w in reference(problem).verdict.warnings if face in w
+    }
+    assert told == expected
 
 
 @pytest.mark.parametrize("axis", [Periodic(0, 1), Parameter(0, 1)])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_cli import pinnml
+
+from pinnml import Mesh
 
 MESHES = Path(__file__).parent.parent / "meshes"
 SCRIPT = f'''"""Poisson's equation on a disc."""
@@ -56,6 +59,18 @@ def test_a_mesh_may_come_from_the_command_line():
     assert float(found.out.partition("error ")[2].partition(",")[0]) < 1e-12  # of second degree itself
 
 
+def test_a_network_is_trained_by_the_weak_form():
+    found = pinnml("solve", "disc.py", "--network", "features:count=60", "--tests", "degree=2", "--out", "run")
+    assert found.status == 0
+    nodes = Mesh.read(MESHES / "disc.msh").cells.points  # of quadratic cells: those of P2
+    inside = int((np.hypot(*nodes.T) < 1 - 1e-9).sum())
+    assert f"tested with {inside} functions of P2 elements" in found.out
+    assert "weak form" in Path("run/verdict.json").read_text()
+    on_mesh = f"degree=1,mesh={MESHES}/square_quads.msh"
+    found = pinnml("solve", "disc.py", "where=square", "--network", "features:count=60", "--tests", on_mesh)
+    assert "tested with 121 functions of P1 elements" in found.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -68,6 +83,11 @@ def test_a_mesh_may_come_from_the_command_line():
         (("--solver", "fem:family=N1curl"), "vector field"),
         (("--reference", "nothing.msh"), "nothing.msh"),
         (("where=square", "--solver", "fem"), "need a mesh"),
+        (("where=square", "--tests", "degree=1"), "need a mesh"),
+        (("--tests", "degree=4"), "from 1 to 3"),
+        (("--tests", "order=2"), "unknown option 'order'"),
+        (("--tests", "mesh=nothing.msh"), "nothing.msh"),
+        (("--solver", "fem", "--tests", "degree=1"), "--tests"),
     ],
     ids=str,
 )

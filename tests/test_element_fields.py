@@ -16,6 +16,7 @@ from pinnml.domains.cells import KINDS
 from pinnml.domains.geometry import located
 from pinnml.domains.meshes.lagrange import lagrange_cells, vtk_nodes
 from pinnml.domains.reference_cells import corners
+from pinnml.elements import Element
 from pinnml.errors import CheckpointError, MissingDerivativeError, ProblemError, SettingsError
 from pinnml.script import load_script
 
@@ -97,6 +98,21 @@ def test_a_curved_mesh_stays_round_in_the_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize("kind", ["triangle", "quad"])
+def test_the_field_of_the_highest_degree_has_all_its_nodes_in_the_file(kind: str, tmp_path: Path):
+    def weak(p, v_p, u, v_u, x, y):
+        return (p - x) * v_p + (u - x * y * y) * v_u
+
+    wall = Equation(lambda p, x: p - x, on="boundary", name="wall")
+    problem = Problem(domain=uniform(kind, 2), fields=("p", "u"), equations=(wall,), weak=weak)
+    reference(problem, elements={"p": Element("P", 1), "u": Element("P", 3)}, out=tmp_path)
+    mesh = pyvista.read(tmp_path / "fields.vtu")
+    x, y, _ = mesh.points.T
+    assert len(x) == (3 * 2 + 1) ** 2
+    np.testing.assert_allclose(mesh.point_data["u"], x * y * y, atol=1e-12)
+    np.testing.assert_allclose(mesh.point_data["p"], x, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["triangle", "quad"])
 def test_fields_are_read_back(kind: str, tmp_path: Path):
     problem = poisson(uniform(kind, 3))
     solution = reference(problem, degree=3)
@@ -128,6 +144,24 @@ def test_second_derivatives_are_refused():
     np.testing.assert_allclose(solution(x, derivatives="x")["u_x"], 2, atol=1e-12)
     with pytest.raises(MissingDerivativeError, match="xx"):
         solution(x, derivatives="xx")
+
+
+@pytest.mark.parametrize(("element", "seen"), [(Element("P", 2), {"law", "sum"}), (Element("RT", 2), {"sum"})])
+def test_residuals_are_those_whose_derivatives_all_fields_have(element: Element, seen: set[str], tmp_path: Path):
+    def squares(q, v_q, p, v_p):
+        return dot(q + grad(p), v_q + grad(v_p)) + dot(q, v_q) - v_p
+
+    equations = (
+        Equation(lambda q, p: q + grad(p), name="law"),
+        Equation(lambda q, p: q[0] + q[1] - p, name="sum"),
+        Equation(lambda p: p, on="boundary", name="wall"),
+    )
+    problem = Problem(domain=uniform("triangle", 3), fields={"q": 2, "p": 1}, equations=equations, weak=squares)
+    solution = reference(problem, elements={"q": element, "p": Element("P", 2)}, out=tmp_path)
+    x = np.random.default_rng(0).random((20, 2))
+    found, fields = solution.residual(x), solution(x)
+    assert {*found} == seen
+    np.testing.assert_allclose(found["sum"], fields["q"].sum(axis=1) - fields["p"], atol=1e-14)
 
 
 def test_a_weak_form_has_a_test_function_and_known_names():

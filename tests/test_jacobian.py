@@ -9,7 +9,7 @@ import torch
 from catalogue import NETWORKS, PROBLEMS, system
 from torch import Tensor
 
-import pinnml.system
+import pinnml.system.system
 from pinnml import Box, Equation, Features, Problem
 from pinnml.errors import CouplingError
 from pinnml.jacobian import Link, fill
@@ -140,7 +140,7 @@ def test_a_wrong_jacobian_is_seen_by_the_comparison_and_by_the_check_of_a_system
     made, theta = built("conduction", "features")
     expected = truth(made, theta)
     assert_close(made.jacobian(theta), expected, 1e-12)
-    monkeypatch.setattr(pinnml.system, "fill", wrong)
+    monkeypatch.setattr(pinnml.system.system, "fill", wrong)
     with pytest.raises(AssertionError, match="differs by"):
         assert_close(made.jacobian(theta), expected, 1e-3)
     with pytest.raises(CouplingError, match="balance"):

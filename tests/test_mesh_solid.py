@@ -156,7 +156,7 @@ def test_files_that_are_no_surfaces_are_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(MeshError, match=r"wrong\.stl"):
         Solid.read(path)
-    with pytest.raises(MeshError, match=r"none\.stl"):
+    with pytest.raises(MeshError, match=r"none\.stl': there is no such file"):
         Solid.read(tmp_path / "none.stl")
     with pytest.raises(MeshError, match=r"Solid\.read"):
         Mesh.read(path)

@@ -138,6 +138,18 @@ def test_axes_that_cannot_be_multiplied_are_refused():
     clash = Mesh(points, cells, "triangle", parts={"t=0": [0]})
     with pytest.raises(MeshError, match="t=0"):
         clash.times(t=(0, 1))
+    with pytest.raises(MeshError, match="'t' already"):
+        mesh.times(t=(0, 1)).times(t=(0, 2))
+
+
+def test_axes_may_come_one_after_the_other():
+    mesh = Mesh.read(FOLDER / "disc.msh")
+    both, one_by_one = (
+        mesh.times(t=(0, 1), nu=Parameter(1, 2)),
+        mesh.times(t=(0, 1)).times(nu=Parameter(1, 2)),
+    )
+    assert one_by_one.axes == both.axes
+    assert np.array_equal(one_by_one.bounds, both.bounds)
 
 
 def test_the_record_holds_the_mesh_and_the_times():

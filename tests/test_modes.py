@@ -10,7 +10,7 @@ import pytest
 from forms import CPU, discretised, form_of, matrix, uniform
 
 from pinnml import Equation, Mesh, Problem, Weak, cross, curl, dot, grad
-from pinnml.classical import Eigenmodes, constraint, eigenmodes
+from pinnml.classical import Eigenmodes, constraint, eigenmodes, essential
 from pinnml.elements import Element
 from pinnml.errors import PinnmlError, ProblemError
 from pinnml.modes import modes
@@ -103,7 +103,7 @@ def test_tones_of_a_square_membrane_converge_with_twice_the_degree(kind: str, de
 def test_modes_solve_the_weak_form_and_are_of_length_one():
     problem = membrane(uniform("triangle", 8))
     parts, several = discretised(problem, 2), found(problem, 2, 5, 5.0)
-    form, held = parts.form(CPU), constraint(parts)
+    form, held = parts.form(CPU), constraint(parts, essential(parts, parts.problem.terms))
     mass, fields = matrix(form_of(parts.mesh, lambda u, v: u * v, 2)), several.fields.numpy()
     assert np.abs(fields @ mass @ fields.T - np.eye(5)).max() < 1e-10
     for value, field in zip(several.values, several.fields, strict=True):

@@ -8,10 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from forms import SOLID, crooked, uniform
+from forms import CPU, SOLID, crooked, discretised, matrix, numbers, posed, uniform, worst
+from made_meshes import unit_box
+from scipy.sparse import csr_array, eye_array
 
-from pinnml import Box, Equation, Mesh, Problem, Weak, dot, grad, laplacian, normal_derivative, reference
+from pinnml import Box, Equation, Mesh, Problem, Weak, curl, dot, grad, laplacian, normal_derivative, reference
+from pinnml.classical import Constraint, Discretisation, newton
 from pinnml.classical.newton import _damped
+from pinnml.elements import Element
+from pinnml.errors import SettingsError
+from pinnml.solvers import Status
 
 FOLDER = Path(__file__).parents[1] / "meshes"
 
@@ -142,6 +148,25 @@ def test_newton_doubles_the_digits_of_a_nonlinear_problem():
     assert norms[-1] < 1e-12 * norms[0]
 
 
+def test_newtons_method_goes_on_from_where_it_starts_until_its_steps_are_up():
+    def balance(u):
+        return u + u**3 - 10  # zero at 2; from 1/2 Newton's first step is too long
+
+    parts = discretised(posed(uniform("quad", 2), lambda u, v: dot(grad(u), grad(v)) + balance(u) * v), 1)
+    form, free = parts.form(CPU), Constraint(np.zeros(parts.size), csr_array(eye_array(parts.size)))
+    start = torch.ones(parts.size, dtype=torch.float64)
+    far, near = (newton(form, free, value * start, {}) for value in (0.5, 2.001))
+    for found in (far, near):
+        assert found.status is Status.CONVERGED
+        assert found.u.numpy() == pytest.approx(2, rel=1e-12)
+        assert found.norms[-1] < 1e-12 * far.norms[0]
+    assert near.norms[0] / far.norms[0] == pytest.approx(balance(2.001) / -balance(0.5), rel=1e-10)
+    assert len(near.norms) < len(far.norms)
+    short = newton(form, free, 0.5 * start, {}, steps=2)
+    assert short.status is Status.STEPS
+    assert short.norms == far.norms[:3]
+
+
 def test_a_step_is_halved_until_the_residual_falls():
     # of atan at 3 Newton's step leads to -9.5, half of it to -3.2, a quarter to -0.12: the first that is nearer
     y, step = np.array([3.0]), np.array([-10 * np.arctan(3.0)])
@@ -150,6 +175,25 @@ def test_a_step_is_halved_until_the_residual_falls():
     assert r == pytest.approx(np.arctan(found), abs=1e-15)
     whole, _ = _damped(lambda y: y - 1, y, np.array([-2.0]), 2.0)
     assert whole == pytest.approx(1.0, abs=1e-15)
+    # a whole step that leaves 0.9 of the residual gains less than the quarter that is asked of it
+    wary, _ = _damped(lambda y: y, np.array([1.0]), np.array([-1.9]), 1.0)
+    assert wary == pytest.approx(0.05, abs=1e-15)
+
+
+@pytest.mark.parametrize("kind", ["triangle", "quad"])
+def test_a_mesh_of_many_cells_is_taken_in_pieces(kind: str, monkeypatch: pytest.MonkeyPatch):
+    weak = (
+        Weak(lambda E, v, x: (1 + x) * curl(E) * curl(v) + dot(E, E) * dot(E, v)),
+        Weak(lambda E, v, y: y * dot(E, v), on="east", name="east"),
+    )
+    parts = discretised(posed(crooked(kind, 4), weak, {"E": 2}), Element("N1curl", 2))
+    u, whole = numbers(parts.size), parts.form(CPU)
+    monkeypatch.setattr("pinnml.classical.discretisation.POINTS", {"cpu": 40})
+    pieces = parts.form(CPU)
+    assert len(pieces.patches) > 2 * len(whole.patches)
+    # the sums of a few cells, in another order
+    assert worst(pieces.residual(u), whole.residual(u)) < 1e-14
+    assert worst(matrix(pieces, u), matrix(whole, u)) < 1e-14
 
 
 def test_a_mesh_may_be_given_for_a_problem_on_a_box():
@@ -157,6 +201,42 @@ def test_a_mesh_may_be_given_for_a_problem_on_a_box():
     solution = reference(heated(box), mesh=uniform("quad", 6), degree=2)
     assert solution.error()["u"] == pytest.approx(reference(heated(uniform("quad", 6))).error()["u"], rel=0.1)
     assert solution.domain is box
+
+
+@pytest.mark.parametrize(("factor", "fits"), [(1 + 1e-5, False), (0.5, False), (1 + 1e-9, True)])
+@pytest.mark.parametrize(("low", "length"), [(0.0, 1.0), (0.0, 1e-9), (1e3, 1.0)])  # wherever it is, however small
+def test_the_mesh_fills_the_box_that_the_problem_is_on(factor: float, fits: bool, low: float, length: float):
+    box, mesh = Box(x=(0, length), y=(low, low + length)), uniform("quad", 2)
+    other = Mesh(
+        [0, low] + length * mesh.cells.points * [1, factor], mesh.cells.nodes[:, mesh.cells.kind.to_file], "quad"
+    )
+    if fits:
+        assert reference(heated(box), mesh=other).verdict.converged
+    else:
+        with pytest.raises(SettingsError, match="another domain") as caught:
+            reference(heated(box), mesh=other)
+        assert f"y from {low:g} to {low + length:g}" in str(caught.value.expected)
+        assert f"y from {low:g} to {low + length * factor:g}" in str(caught.value.got)
+
+
+def test_the_mesh_has_the_axes_of_the_problem():
+    points, cells = unit_box("quad", 2)
+    with pytest.raises(SettingsError, match="another domain"):
+        reference(heated(Box(x=(0, 1), y=(0, 1))), mesh=Mesh(points, cells, "quad", axes=("x", "z")))
+
+
+@pytest.mark.parametrize("side", ["x=0", "x=1", "y=0", "y=1"])
+def test_facets_beside_a_face_of_a_box_do_not_belong_to_it(side: str):
+    # the facets of the other sides end on it, and their other corners are as near as 1/64
+    n, (axis, end) = 8, (side[0], float(side[-1]))
+    points, cells = unit_box("quad", n)
+    graded = points**2 if end == 0 else 1 - (1 - points) ** 2
+    mesh = Mesh(graded * [1, 1, 0], cells, "quad")
+    wall = Equation(lambda u: u, on=side, name="wall")
+    problem = Problem(domain=Box(x=(0, 1), y=(0, 1)), fields="u", equations=(wall,), weak=lambda u, v: u * v)
+    pieces = Discretisation.build(problem, mesh, {"u": Element("P", 1)}).pieces(problem.canonical(side))
+    assert len(pieces) == n
+    assert np.abs(mesh.cells.points[pieces.corners][..., "xy".index(axis)] - end).max() < 1e-15
 
 
 def test_conditions_may_lie_on_faces_of_a_box():
@@ -237,6 +317,47 @@ def test_the_difference_is_about_the_error(degree: int):
     assert told.verdict.relative_l2 == {"u": None}
     # from the highest degree the lower one is what is compared with: then it says too much
     assert 0.1 < told.verdict.difference["u"] / known < (10 if degree < 4 else 100)
+
+
+def test_one_field_that_is_known_spares_the_second_solve():
+    def weak(u, p, v_u, v_p, x, y):
+        return dot(grad(u), grad(v_u)) - 13 * wave(x, y) * v_u + (p - u) * v_p
+
+    mesh = uniform("triangle", 4)
+    given = {"domain": mesh, "fields": ("u", "p"), "equations": poisson(mesh).equations[1:], "weak": weak}
+    known = reference(Problem(exact=lambda x, y: {"u": wave(x, y)}, **given)).verdict
+    assert known.difference == {}
+    assert known.relative_l2["p"] is None
+    assert known.error == known.relative_l2["u"]
+    assert {*reference(Problem(**given)).verdict.difference} == {"u", "p"}
+
+
+def test_an_answer_that_is_none_is_compared_with_no_other():
+    wall = Equation(lambda u: u, on="boundary", name="wall")
+
+    def weak(u, v, x):
+        return dot(grad(u), grad(v)) - torch.sqrt(x - 0.5) * v
+
+    verdict = reference(Problem(domain=uniform("triangle", 2), fields="u", equations=(wall,), weak=weak)).verdict
+    assert not verdict.converged
+    assert verdict.difference == {}
+    assert verdict.error is None
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e6])
+def test_what_a_solve_leaves_is_told_beside_what_there_was_at_first(size: float):
+    # a linear problem is solved by one step, whatever its units
+    def exact(x, y):
+        return size * wave(x, y)
+
+    wall = Equation(lambda u, x, y: u - exact(x, y), on="boundary", name="wall")
+    weak = lambda u, v, x, y: dot(grad(u), grad(v)) - 13 * exact(x, y) * v  # noqa: E731
+    found = reference(Problem(domain=uniform("triangle", 4), fields="u", equations=(wall,), weak=weak, exact=exact))
+    first, last = (np.sqrt(2 * row["loss"]) for row in found.history)
+    assert found.verdict.steps == 1
+    assert [*found.verdict.held_out.values()] == pytest.approx([last], rel=1e-12)
+    assert [*found.verdict.relative.values()] == pytest.approx([last / first], rel=1e-12)
+    assert 0 < last / first < 1e-12  # else there would be a second step
 
 
 def test_a_promise_is_judged_by_the_error():

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from forms import crooked, uniform
+from forms import CPU, crooked, discretised, posed, uniform
 
-from pinnml import Equation, Mesh, Problem, Weak, cross, curl, div, dot, reference
+from pinnml import Equation, Mesh, Problem, Weak, cross, curl, div, dot, grad, reference
 from pinnml.calculus import Vector
-from pinnml.elements import Element
-from pinnml.errors import MissingDerivativeError, ProblemError
+from pinnml.elements import Element, interpolate
+from pinnml.errors import MissingDerivativeError, ProblemError, SettingsError
 
 WAVE = 3.0
 
@@ -118,6 +118,16 @@ def test_a_field_of_the_space_is_met_to_round_off(kind: str):
     assert (reference(problem, elements={"E": Element("N1curl", degree)}).error()["E"] or 0.0) < 1e-12
 
 
+@pytest.mark.parametrize("factor", [1e-4, -3.0, 1e5])
+def test_a_tangential_condition_may_be_multiplied_by_any_number(factor: float):
+    def weak(E, v, x, y):
+        return curl(E) * curl(v) + dot(E - swirl(x, y), v)
+
+    wall = Equation(lambda E, normal, x, y: factor * cross(E - swirl(x, y), normal), on="boundary", name="wall")
+    problem = Problem(domain=crooked("triangle"), fields={"E": 2}, equations=(wall,), weak=weak, exact=swirl)
+    assert (reference(problem, elements={"E": Element("N1curl", 1)}).error()["E"] or 0.0) < 1e-12
+
+
 def source(x, y):
     return torch.cos(pi * x) * torch.sin(pi * y), torch.sin(pi * x) * torch.cos(pi * y)
 
@@ -145,6 +155,59 @@ def test_fluxes_converge_with_the_degree(kind: str, degree: int):
     assert np.log2(found[0] / found[1]) == pytest.approx(degree, abs=0.1)
 
 
+def hollow(x, y):
+    return x * x - x * y + 3 * y * y
+
+
+@pytest.mark.parametrize("kind", ["triangle", "tetra"])
+def test_least_squares_find_a_flux_and_its_potential(kind: str):
+    # q = -grad p and div q = -8 for a p of degree 2: both are in their spaces, so that nothing is left of the squares
+    s = 2 if kind == "triangle" else 3
+
+    def exact(x, y):
+        return {"q": (y - 2 * x, x - 6 * y, 0 * x)[:s], "p": hollow(x, y)}
+
+    def error(source: float) -> float:
+        def squares(q, v_q, p, v_p):
+            return dot(q + grad(p), v_q + grad(v_p)) + (div(q) - source) * div(v_q)
+
+        wall = Equation(lambda p, x, y: p - hollow(x, y), on="boundary", name="wall")
+        mesh, fields = crooked(kind, 3), {"q": s, "p": 1}
+        problem = Problem(domain=mesh, fields=fields, equations=(wall,), weak=squares, exact=exact)
+        return reference(problem, elements={"q": Element("RT", 2), "p": Element("P", 2)}).verdict.error or 0.0
+
+    # twelve digits of normal equations, whose condition is the square of that of either law
+    assert error(-8.0) < 1e-12
+    assert error(8.0) > 0.1
+
+
+#: A linear field of each family, and the derivative that it has.
+LINEAR = {
+    ("RT", 2): (lambda x: (2 * x[0] + x[1], 3 * x[1] - x[0]), lambda v: div(v), 5.0),
+    ("RT", 3): (lambda x: (2 * x[0] + x[2], 3 * x[1] - x[0], x[2] - x[1]), lambda v: div(v), 6.0),
+    ("N1curl", 2): (lambda x: (x[0] - 2 * x[1], 3 * x[0] + x[1]), lambda v: curl(v), 5.0),
+    ("N1curl", 3): (
+        lambda x: (x[0] - 2 * x[1], 3 * x[0] + x[2], 4 * x[0]),
+        lambda v: dot(curl(v), (1, 10, 100)),
+        459.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["triangle", "quad", "tetra", "hexahedron"])
+@pytest.mark.parametrize("family", ["N1curl", "RT"])
+def test_weak_forms_see_the_sign_of_a_divergence_and_of_a_curl(family: str, name: str):
+    # the integral of x^2 times a constant derivative over the unit square or cube
+    mesh = crooked(name)
+    s = len(mesh.axes.names)
+    field, derivative, constant = LINEAR[family, s]
+    parts = discretised(posed(mesh, lambda E, v, x: x * x * derivative(v), {"E": s}), Element(family, 2))
+    degrees = interpolate(parts.spaces["E"], lambda x: torch.stack(field(x.unbind(1)), dim=1))
+    form = parts.form(CPU, 8)
+    found = float(form.residual(torch.zeros(form.size, dtype=torch.float64)) @ degrees)
+    assert found == pytest.approx(constant / 3, rel=1e-13)  # sums of some hundred terms
+
+
 def test_edge_elements_take_the_whole_vector_where_all_of_it_is_said():
     # E = swirl on the boundary says its tangential part too
     wall = Equation(lambda E, x, y: E - swirl(x, y), on="boundary", name="wall")
@@ -168,6 +231,15 @@ def test_slopes_of_edge_elements_are_not_to_be_had():
     solution = reference(plane_waves(uniform("triangle", 2)), elements={"E": Element("N1curl", 1)})
     with pytest.raises(MissingDerivativeError, match="no derivative"):
         solution([[0.3, 0.4]], derivatives=("x",))
+
+
+@pytest.mark.parametrize(("kind", "components"), [("triangle", 3), ("tetra", 2)])
+@pytest.mark.parametrize("family", ["N1curl", "RT"])
+def test_fields_of_these_elements_have_a_component_for_each_axis(family: str, kind: str, components: int):
+    problem = posed(uniform(kind, 2), lambda E, v: dot(E, v), {"E": components})
+    with pytest.raises(SettingsError, match="the field 'E'") as caught:
+        reference(problem, elements={"E": Element(family, 1)})
+    assert f"a vector of {5 - components} components" in str(caught.value.expected)
 
 
 UNSAID = {

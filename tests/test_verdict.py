@@ -50,6 +50,17 @@ def test_a_verdict_without_complaints_is_good():
         ({"relative_l2": {"u": None}}, "could not be checked"),
         ({"expected": None, "relative": {"balance": 0.3, "wall": 1e-9}}, "'balance' is hardly solved"),
         ({"relative_l2": {"u": float("nan")}}, "error is nan"),
+        ({"expected": None, "relative_l2": {"u": 0.2}}, r"against the known solution is 2\.0e-01"),
+        ({"expected": None, "relative_l2": {"u": None}, "difference": {"u": 0.2}}, r"second solve.* is 2\.0e-01 away"),
+        (
+            {
+                "held_out": {"balance": 1e-8, "wall": 1e-9, "weak form": 4e-8},
+                "training": {**GOOD.training, "weak form": 1e-8},
+                "relative": {**GOOD.relative, "weak form": 1e-9},
+                "shares": {},
+            },
+            r"weak form leaves 4\.0 times as much with test functions of one degree more",
+        ),
         (
             {"relative": {"balance": 1e-9, "wall": 1e-2}, "shares": {"balance": 1.0, "wall": 1e-5}},
             "'wall' hardly contributes",

@@ -96,20 +96,31 @@ class Discretisation:
 
         Raises ProblemError for an integrand that is not linear in the test functions, ShapeError for none.
         """
-        degree = degree or 2 * max(space.element.degree for space in self.spaces.values()) + self._bent
-        regions: dict[str, list[Weak]] = {}
-        for weak in self.problem.weak:
-            for region in weak.on:
-                regions.setdefault(self.problem.canonical(region), []).append(weak)
-        patches = [
-            self._patch(tuple(weak), cells, at, device)
-            for region, weak in regions.items()
-            for cells, at in self._mapped(region, degree, POINTS[device.type])
-        ]
+        patches = []
         numbers = {name: torch.tensor(value, device=device) for name, value in self.problem.parameters.items()}
-        for integrand in {patch.integrand.weak: patch.integrand for patch in patches}.values():
-            integrand.check(numbers)
+        for region, weak in self.weak_forms.items():
+            patches += self.patches(region, weak, degree or self.degree, device)
+            patches[-1].integrand.check(numbers)
         return Form(patches, self.size, self.corners.size)
+
+    @property
+    def degree(self) -> int:
+        """That of a quadrature which is exact for products of two functions on cells that are not distorted."""
+        return 2 * max(space.element.degree for space in self.spaces.values()) + self._bent
+
+    @property
+    def weak_forms(self) -> dict[str, tuple[Weak, ...]]:
+        """The weak forms by the region that they are integrals over."""
+        regions: dict[str, tuple[Weak, ...]] = {}
+        for weak in self.problem.weak:
+            for region in map(self.problem.canonical, weak.on):
+                regions[region] = (*regions.get(region, ()), weak)
+        return regions
+
+    def patches(self, region: str, weak: tuple[Weak, ...], degree: int, device: torch.device) -> list[Patch]:
+        """Weak forms on the cells or facets of a region, with a quadrature exact to a degree."""
+        places = self._mapped(region, degree, POINTS[device.type])
+        return [self._patch(weak, cells, at, device) for cells, at in places]
 
     @cached_property
     def _bent(self) -> int:

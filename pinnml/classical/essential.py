@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,11 @@ class Constraint:
     free: csr_array
     disagreeing: int = 0
 
+    @property
+    def unknowns(self) -> int:
+        """F."""
+        return self.free.shape[1]  # pyright: ignore[reportOptionalSubscript] - scipy's own annotation allows no shape
+
 
 @dataclass(frozen=True, eq=False)
 class Values:
@@ -61,14 +66,18 @@ class Values:
     right: Tensor
 
 
-def constraint(parts: Discretisation) -> Constraint:
-    """What the equations on the boundary prescribe; those with derivatives belong to the weak form.
+def essential(parts: Discretisation, terms: Iterable[Term]) -> list[Term]:
+    """Those equations that are on the boundary and ask for values alone; the weak form stands for others."""
+    return [term for term in terms if _is_essential(parts, term)]
+
+
+def constraint(parts: Discretisation, terms: Sequence[Term]) -> Constraint:
+    """What equations on the boundary that ask for values prescribe.
 
     Conditions that couple the components of a field, such as dot(u, normal) = 0, are met at every node of Lagrange
     elements. Where conditions disagree, as at a corner, their mean is taken.
     """
     fixed, bases, disagreeing = np.zeros(parts.size), [], 0
-    terms = [term for term in parts.problem.terms if _is_essential(parts, term)]
     for field in parts.problem.fields:
         space, start = parts.spaces[field.name], parts.starts[field.name]
         found = [values for term in terms for values in _values(parts, field, term)]

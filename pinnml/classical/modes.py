@@ -12,7 +12,7 @@ from scipy.sparse.linalg import ArpackError, eigsh
 from torch import Tensor
 
 from pinnml.classical.discretisation import Discretisation
-from pinnml.classical.essential import Constraint, constraint
+from pinnml.classical.essential import Constraint, constraint, essential
 from pinnml.errors import ProblemError, SettingsError
 
 #: A matrix is symmetric, and a parameter stands linearly, to this part of the largest entry.
@@ -63,7 +63,7 @@ def eigenmodes(parts: Discretisation, parameter: str, count: int, near: float) -
 
 def _matrices(parts: Discretisation, parameter: str) -> tuple[csc_array, csc_array, Constraint]:
     """A and M on what the conditions leave free."""
-    form, held = parts.form(torch.device("cpu")), constraint(parts)
+    form, held = parts.form(torch.device("cpu")), constraint(parts, essential(parts, parts.problem.terms))
     zero = torch.zeros(parts.size, dtype=torch.float64)
 
     def reduced(value: float) -> csc_array:

@@ -22,6 +22,7 @@ from pinnml.recipe import Recipe
 from pinnml.script import load_script
 from pinnml.solution import Solution
 from pinnml.solvers import LSGD, SOLVERS, Solver
+from pinnml.weak_residual import TestSpace
 
 ON_SOLVER = f"{', '.join(SOLVERS)}; with options: lm:steps=200,target=0.3; or fem:degree=2, the classical answer"
 ON_NETWORK = f"{', '.join(NETWORKS)}; with options: mlp:width=32,depth=2,activation=sine"
@@ -35,6 +36,10 @@ def solve(
     points: Annotated[
         str | None,
         typer.Option(metavar="N", help="Collocation points in the interior, or interior=4000,boundary=500."),
+    ] = None,
+    tests: Annotated[
+        str | None,
+        typer.Option(metavar="OPTIONS", help="Test the weak form with finite-element functions: degree=1,mesh=FILE."),
     ] = None,
     reference: Annotated[
         Path | None,
@@ -71,9 +76,10 @@ def solve(
         recipe = loaded.recipe(**values)
         if is_classical(solver, reference):
             unused = {"network": network, "points": points, "steps": steps, "seconds": seconds, "device": device}
+            unused["tests"] = tests
             solution = by_elements(problem, recipe.elements, solver, reference, out, unused)
         else:
-            recipe = _changed(recipe, solver, network, points, steps, seconds)
+            recipe = _changed(recipe, solver, network, points, steps, seconds, tests)
             with shown(messages(), problem.name, hidden=quiet or json) as callback:
                 options: dict[str, Any] = {"seed": seed, "device": device, "out": out, "callback": callback}
                 solution = recipe.solve(problem, dtype=dtype_of(dtype), **options)
@@ -89,6 +95,7 @@ def _changed(
     points: str | None,
     steps: int | None,
     seconds: float | None,
+    tests: str | None,
 ) -> Recipe:
     """The recipe with what the options replace in it."""
     if solver is not None:
@@ -99,6 +106,8 @@ def _changed(
         recipe = replace(recipe, solver=replace(limited, **limits))
     if network is not None:
         recipe = replace(recipe, network=chosen(network, "network", NETWORKS, recipe.network))
+    if tests is not None:
+        recipe = replace(recipe, tests=chosen(f"functions:{tests}", "tests", {"functions": TestSpace}, recipe.tests))
     return recipe if points is None else replace(recipe, points=points_of(points))
 
 

@@ -34,6 +34,9 @@ def print_summary(console: Console, solution: Solution, out: Path | None) -> Non
     table.add_row("network", _network(settings["network"]))
     table.add_row("solver", described_in_short(settings["solver"], SOLVERS))
     table.add_row("size", f"{verdict.parameters} parameters, {verdict.residuals} residuals")
+    if tests := settings.get("tests"):
+        elements = " and ".join(dict.fromkeys(f"{family}{degree}" for family, degree in tests["elements"].values()))
+        table.add_row("weak form", f"tested with {tests['functions']} functions of {elements} elements")
     if "level" in verdict.notes:
         levels, work = _count(int(verdict.notes["level"]) + 1, "level"), float(verdict.notes["work"])
         table.add_row("levels", f"{levels}, {work:.6g} units of work (steps on the coarsest)")

@@ -1,7 +1,8 @@
 """Finite elements on meshes: spaces of Lagrange, Nedelec and Raviart-Thomas functions, their values and integrands."""
 
-from pinnml.elements.assembly import Form, Patch, Piece
-from pinnml.elements.element import Element
+from pinnml.elements.assembly import Patch, Piece
+from pinnml.elements.element import Element, check_elements
+from pinnml.elements.form import Form
 from pinnml.elements.interpolation import interpolate
 from pinnml.elements.pointwise import Carried, Integrand
 from pinnml.elements.space import Space
@@ -19,6 +20,7 @@ __all__ = [
     "SparseMatrix",
     "Tabulated",
     "at_places",
+    "check_elements",
     "evaluated",
     "interpolate",
     "lift",

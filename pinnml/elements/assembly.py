@@ -1,8 +1,8 @@
-"""Weak forms to residual vectors and sparse Jacobians, on all cells at once."""
+"""Weak forms to local vectors and matrices, on all cells of a patch at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -11,12 +11,6 @@ import torch
 from torch import Tensor
 
 from pinnml.elements.pointwise import Integrand
-from pinnml.elements.sparse import Pattern, SparseMatrix
-from pinnml.errors import ShapeError
-
-Parameters = Mapping[str, Tensor | float]
-#: Points of a batch that are evaluated at a time: few enough to stay in a CPU's cache.
-AT_ONCE = {"cpu": 2**16, "cuda": 2**22}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +33,12 @@ class Piece:
         """The same on a device."""
         tensors = {name: value.to(device) for name, value in vars(self).items() if value is not None}
         return replace(self, **tensors)
+
+    @property
+    def functions(self) -> Tensor:
+        """What every function carries at the points, (s, c, q, k)."""
+        carried = torch.einsum("cqsa,aqk->scqk", self.lift.expand(-1, self.table.shape[1], -1, -1), self.table)
+        return carried if self.turns is None else torch.einsum("ckl,scql->scqk", self.turns, carried)
 
     def at(self, u: Tensor) -> Tensor:
         """The functions with numbers u (b, N) at the points, (b, c, q, s)."""
@@ -126,6 +126,18 @@ class Patch:
             slopes = slopes.view(1, 1, 1, *slopes.shape)
         return [test.between(slopes, self.weight, trial) for test in self.pieces for trial in self.pieces]
 
+    def corner_matrices(self, slopes: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """What each corner of the cells adds to the local matrices where a nodal parameter scales slopes (n, S, S).
+
+        For every number of the local matrices (c, k, k') of all pairs of pieces, (e,): the corner's, and the part.
+        """
+        slopes = slopes.unflatten(0, (1, *self.weight.shape))
+        for corner, share in zip(self.corners.dofs.unbind(1), self.corners.table[0].unbind(1), strict=True):
+            scaled = share[:, None, None] * slopes
+            local = [test.between(scaled, self.weight, trial) for test in self.pieces for trial in self.pieces]
+            corners = [corner.repeat_interleave(each[0, 0].numel()) for each in local]
+            yield torch.cat(corners), torch.cat([each.flatten() for each in local])
+
     def _at_points(
         self, u: Tensor, given: Mapping[str, Tensor], batch: int
     ) -> tuple[Integrand, Tensor, dict[str, Tensor]]:
@@ -139,82 +151,6 @@ class Patch:
     def _spread(self, value: Tensor, batch: int) -> Tensor:
         """A parameter: a number, or from nodal values (b or 1, p) at all points of the batch."""
         return value if value.ndim == 0 else self.corners.at(value)[..., 0].expand(batch, -1, -1).flatten()
-
-
-class Form:
-    """F_i(u) = sum over regions of the integral of w(u, v_i), and its derivatives by u.
-
-    u (N,) holds the numbers of all fields. A parameter is a number, or nodal: a value at each corner of the mesh,
-    (p,), or a batch of such fields, (b, p), which gives b vectors or matrices at once. Results are differentiable in u
-    and in the parameters.
-    """
-
-    def __init__(self, patches: Sequence[Patch], size: int, corners: int):
-        self.patches, self.size, self.corners = tuple(patches), size, corners
-
-    def residual(self, u: Tensor, parameters: Parameters | None = None) -> Tensor:
-        """F (N,), or (b, N) for a batch of parameters."""
-        batch, given = self._batch(parameters, u)
-        if batch is None:
-            return self._residuals(u, given, 1)[0]
-        return torch.cat([self._residuals(u, part, size) for size, part in self._parts(batch, given)])
-
-    def jacobian(self, u: Tensor, parameters: Parameters | None = None) -> SparseMatrix:
-        """dF_i/du_j, or a batch of such matrices of one pattern."""
-        batch, given = self._batch(parameters, u)
-        if batch is None:
-            return self.pattern.summed(self._entries(u, given, 1)[0])
-        parts = [self.pattern.summed(self._entries(u, part, size)).values for size, part in self._parts(batch, given)]
-        return SparseMatrix(self.pattern, torch.cat(parts))
-
-    def _residuals(self, u: Tensor, given: Mapping[str, Tensor], batch: int) -> Tensor:
-        """F for every set of parameters, (b, N)."""
-        total = u.new_zeros((batch, self.size))
-        for patch in self.patches:
-            for piece, local in zip(patch.pieces, patch.residuals(u, given, batch), strict=True):
-                total = total.index_add(1, piece.dofs.flatten(), local.flatten(1))
-        return total
-
-    def _entries(self, u: Tensor, given: Mapping[str, Tensor], batch: int) -> Tensor:
-        """The entries of all local matrices for every set of parameters, (b, e)."""
-        integrands = {patch.integrand.weak: patch.integrand for patch in self.patches}
-        constant = {weak: integrand.constant_slopes(given) for weak, integrand in integrands.items()}
-        local = [p.matrices(u, given, batch, constant[p.integrand.weak]) for p in self.patches]
-        return torch.cat([each.expand(batch, -1, -1, -1).flatten(1) for parts in local for each in parts], dim=1)
-
-    def _parts(self, batch: int, given: Mapping[str, Tensor]) -> Iterator[tuple[int, dict[str, Tensor]]]:
-        """A batch of parameters in pieces that do not take many more points at a time than one of them."""
-        points = max(patch.weight.numel() for patch in self.patches)
-        size = max(AT_ONCE[self.patches[0].weight.device.type] // points, 1)
-        for start in range(0, batch, size):
-            rows = slice(start, start + size)
-            part = {n: value[rows] if value.ndim == 2 and len(value) == batch else value for n, value in given.items()}
-            yield min(size, batch - start), part
-
-    def _batch(self, parameters: Parameters | None, u: Tensor) -> tuple[int | None, dict[str, Tensor]]:
-        """How many sets of parameters there are, None for one, and the parameters: () or (b or 1, p) each."""
-        given = {n: torch.as_tensor(value, dtype=u.dtype, device=u.device) for n, value in (parameters or {}).items()}
-        sizes = {value.shape[0] for value in given.values() if value.ndim == 2}
-        fit = all(value.ndim == 0 or (value.ndim < 3 and value.shape[-1] == self.corners) for value in given.values())
-        if len(sizes) > 1 or not fit or u.shape != (self.size,):
-            shapes = {"u": tuple(u.shape)} | {name: tuple(value.shape) for name, value in given.items()}
-            p = self.corners
-            expected = f"u ({self.size},) and parameters that are numbers, ({p},) or (b, {p}), with one b"
-            cure = f"give one value for each of the {p} corners of the mesh"
-            raise ShapeError("the numbers of a form", expected=expected, got=shapes, cure=cure)
-        nodal = {name: value.expand(1, -1) if value.ndim == 1 else value for name, value in given.items()}
-        return next(iter(sizes), None), nodal
-
-    @cached_property
-    def pattern(self) -> Pattern:
-        """Where the entries of all patches stand in the matrix."""
-        rows, columns = [], []
-        for patch in self.patches:
-            numbers = [piece.dofs.int() for piece in patch.pieces]
-            for i, j in product(numbers, numbers):
-                rows.append(i.repeat_interleave(j.shape[1], dim=1).flatten())
-                columns.append(j.repeat(1, i.shape[1]).flatten())
-        return Pattern.of(torch.cat(rows), torch.cat(columns), self.size)
 
 
 def _tracked(u: Tensor, given: Mapping[str, Tensor]) -> bool:

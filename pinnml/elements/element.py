@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,3 +49,17 @@ class Element:
         variant = basix.LagrangeVariant.gll_warped if self.family == "P" else basix.LagrangeVariant.legendre
         family, cell = basix.ElementFamily[FAMILIES[self.family]], basix.CellType[kind.reference]
         return basix.create_element(family, cell, self.degree, variant)
+
+
+def check_elements(elements: Any) -> None:
+    """Raise SettingsError for anything but elements by field; None stands for Lagrange elements."""
+    given = elements if isinstance(elements, Mapping) else {} if elements is None else {"": elements}
+    for name, element in given.items():
+        if name == "" or not isinstance(element, Element):
+            cure = 'write elements={"E": Element("N1curl", 2)}, or leave it out'
+            raise SettingsError(
+                "elements",
+                expected="an Element for each field named",
+                got=f"{type(element).__name__} {element!r:.60}",
+                cure=cure,
+            )

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from pinnml.calculus import Axes, IndexSet, Jet, Vector, coordinate_jets, data_jet, index_set
 from pinnml.domains import Sample
@@ -17,8 +18,15 @@ from pinnml.evaluation import call
 
 #: An integrand is linear in its test functions to this many times the round-off.
 ROUND_OFF = 1e4
-#: Points on which an integrand that cannot see the place is tried for constant coefficients.
+#: Points on which an integrand is tried.
 FEW = 64
+#: Functions that do no more than add, multiply, divide and put in place.
+PLAIN = {
+    *("add", "sub", "rsub", "mul", "div", "neg", "pow", "sum", "stack", "cat", "unbind", "split", "chunk", "to"),
+    *("flatten", "unflatten", "view", "reshape", "expand", "squeeze", "unsqueeze", "transpose", "permute", "movedim"),
+    *("new_zeros", "new_ones", "new_full", "zeros_like", "ones_like", "full_like", "clone", "dim", "size", "numel"),
+    *("__get__", "__getitem__", "__setitem__", "__len__", "__rsub__", "is_floating_point", "is_complex"),
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,13 @@ class Carried:
         """How many numbers there are."""
         s = len(self.axes.space)
         return {"P": self.field.components * (1 + s), "N1curl": 3 if s == 2 else 6, "RT": s + 1}[self.family]
+
+    def metric(self, length: float) -> list[float]:
+        """The weight of each number's square in a norm without units: 1 / length^2 for values, 1 for derivatives."""
+        values, s = 1 / length**2, len(self.axes.space)
+        if self.family == "P":
+            return [values, *[1.0] * s] * self.field.components
+        return [values] * s + [1.0] * (self.size - s)
 
     def read(self, numbers: Tensor) -> Any:
         """The field from its numbers (n, size): a Jet or a Vector."""
@@ -80,7 +95,7 @@ class Integrand:
 
     def repeated(self, times: int) -> Integrand:
         """The same on the points taken several times over, for a batch of parameters."""
-        return self if times == 1 else self._on(torch.arange(len(self.sample)).repeat(times))
+        return self if times == 1 else self.on(torch.arange(len(self.sample)).repeat(times))
 
     def __call__(self, u: Tensor, v: Tensor, known: Mapping[str, Tensor]) -> Tensor:
         """The integrand, (n,)."""
@@ -92,7 +107,7 @@ class Integrand:
         names |= zip(axes.names, coordinate_jets(value_and_slopes(axes), x), strict=True)
         if self.sample.normal is not None:
             names["normal"] = Vector(data_jet(axes, part) for part in self.sample.normal.unbind(1))
-        return sum((_value(weak, names, len(x)) for weak in self.weak), start=x.new_zeros(len(x)))
+        return sum((integrand_value(weak, names, len(x)) for weak in self.weak), start=x.new_zeros(len(x)))
 
     def flux(self, u: Tensor, known: Mapping[str, Tensor], *, graph: bool) -> Tensor:
         """The derivatives g (n, S) of the integrand by v: w(u, v) is their sum with v.
@@ -103,6 +118,17 @@ class Integrand:
             v = torch.zeros_like(u, requires_grad=True)
             return _gradient(self(u, v, known), v, graph=graph)
 
+    def fluxes(self, names: Mapping[str, Any], like: Tensor) -> tuple[Tensor, ...]:
+        """G as S values (n,), of fields of any kind, by name beside all else that is asked for. like: any (n,)."""
+        tests = test_names(carried.field for carried in self.fields)
+        found = []
+        for v in torch.eye(self.size, dtype=like.dtype, device=like.device):
+            tested = self._read(v.expand(len(like), -1))
+            known = {**names, **{name: tested[field] for field, name in tests.items()}}
+            values = (integrand_value(weak, known, len(like)) for weak in self.weak)
+            found.append(sum(values, start=torch.zeros_like(like)))
+        return tuple(found)
+
     def slopes(self, u: Tensor, known: Mapping[str, Tensor], *, graph: bool) -> Tensor:
         """The derivatives of g by u, (n, S, S)."""
         with torch.enable_grad():
@@ -110,10 +136,20 @@ class Integrand:
             g = self.flux(u, known, graph=True)
             return torch.stack([_gradient(each, u, graph=graph) for each in g.unbind(1)], dim=1)
 
+    def slopes_by(self, name: str, known: Mapping[str, Tensor]) -> Tensor:
+        """The derivatives of slopes (n, S, S) by a parameter that has values at the points, where u is zero."""
+        with torch.enable_grad():
+            value = known[name].detach().requires_grad_()
+            u = self.sample.x.new_zeros((len(self.sample), self.size), requires_grad=True)
+            g = self.flux(u, {**known, name: value}, graph=True)
+            by_value = [_gradient(each, value, graph=True) for each in g.unbind(1)]
+            return torch.stack([_gradient(each, u, graph=False) for each in by_value], dim=1)
+
     def constant_slopes(self, known: Mapping[str, Tensor]) -> Tensor | None:
         """The derivatives of g by u, (S, S), where they are the same everywhere and for all u, else None.
 
-        They can be only where nothing is asked for but fields, test functions and numbers; then a few u tell.
+        They can be only where nothing is asked for but fields, test functions and numbers, and where these meet in
+        plain arithmetic alone: then there is no switch that a few u could miss.
         """
         numbers = {name: value for name, value in known.items() if value.ndim == 0}
         tests = test_names(carried.field for carried in self.fields)
@@ -121,15 +157,17 @@ class Integrand:
         asked = {name for weak in self.weak for name in argument_names(weak.integrand, weak.name)}
         if not asked <= blind or any(value.requires_grad for value in numbers.values()):
             return None
-        few = self._on(torch.arange(FEW) % len(self.sample))
+        few = self.on(torch.arange(FEW) % len(self.sample))
         u = torch.randn((FEW, self.size), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        u = u * torch.logspace(-12, 12, FEW, dtype=torch.float64).unsqueeze(1)  # a switch may lie anywhere
-        found = few.slopes(u.to(self.sample.x), numbers, graph=False)
-        return found[0] if torch.equal(found, found[:1].expand_as(found)) else None
+        u = u.to(self.sample.x)
+        with _Calls() as calls:
+            few(u, u, numbers)
+        found = few.slopes(u, numbers, graph=False) if calls.names <= PLAIN else None
+        return found[0] if found is not None and torch.equal(found, found[:1].expand_as(found)) else None
 
     def check(self, numbers: Mapping[str, Tensor]) -> None:
         """Refuse integrands that are not linear in the test functions: w(u, v) is not the sum of g v."""
-        few = self._on(torch.linspace(0, len(self.sample) - 1, FEW).round().long())
+        few = self.on(torch.linspace(0, len(self.sample) - 1, FEW).round().long())
         generator = torch.Generator().manual_seed(0)
         u, v = (torch.randn((FEW, self.size), generator=generator, dtype=torch.float64).to(self.sample.x) for _ in "uv")
         found, expected = few(u, v, numbers), (few.flux(u, numbers, graph=False) * v).sum(dim=1)
@@ -141,7 +179,8 @@ class Integrand:
                 f"weak form {names} is not linear in the test function", expected="w(u, 2 v) = 2 w(u, v)", cure=cure
             )
 
-    def _on(self, points: Tensor) -> Integrand:
+    def on(self, points: Tensor) -> Integrand:
+        """The same at some of the points, by number."""
         return replace(self, sample=self.sample[points.to(self.sample.x.device)])
 
     def _read(self, numbers: Tensor) -> dict[str, Any]:
@@ -149,8 +188,21 @@ class Integrand:
         return {each.field.name: each.read(part) for each, part in zip(self.fields, parts, strict=True)}
 
 
-def _value(weak: Weak, names: Mapping[str, Any], n: int) -> Tensor:
-    """What a weak form gives at n points, checked."""
+class _Calls(TorchFunctionMode):
+    """The names of PyTorch's functions that are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """The call itself, noted."""
+        self.names.add(func.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+def integrand_value(weak: Weak, names: Mapping[str, Any], n: int) -> Tensor:
+    """What a weak form gives at n points (n,), checked; `names` has fields, test functions and all else it asks for."""
     try:
         result = call(weak.integrand, names, f"weak form '{weak.name}'")
     except MissingDerivativeError as error:

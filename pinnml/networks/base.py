@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pinnml.calculus import Jet, coordinate_jets, total_order
 from pinnml.domains import Domain, Grid
-from pinnml.errors import SettingsError
+from pinnml.errors import SettingsError, mistake
 
 Coordinates = Callable[..., Any]
 #: Directions, or moments, of the hidden parameters by name and of the head to those of the next finer level; linear.
@@ -206,7 +206,12 @@ def _evaluated(function: Coordinates | None, coordinates: Mapping[str, Jet]) -> 
         raise SettingsError(
             f"a function of the coordinates asks for '{unknown[0]}'", expected=f"axes among {', '.join(coordinates)}"
         )
-    result = function(**{name: coordinates[name] for name in names})
+    try:
+        result = function(**{name: coordinates[name] for name in names})
+    except TypeError as error:
+        if mended := mistake(error, "a function of the coordinates"):
+            raise mended from error
+        raise
     jets = list(result) if isinstance(result, (tuple, list)) else [result]
     if not all(isinstance(jet, Jet) for jet in jets):
         expected = "a tuple of expressions of the axes"

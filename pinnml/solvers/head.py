@@ -81,14 +81,16 @@ def balancing_weights(system: System, j: Tensor) -> dict[str, float]:
     Rows of -laplacian(u) are longer than those of u by the square of the basis' frequencies; without this the
     conditions on the boundary are fitted that much worse. The user's own weights stay on top.
     """
-    squares = {}
+    squares, own = {}, {}
+    inside = sum(float(b.sample.weight.sum()) for b in system.blocks if b.pairing and b.sample.normal is None)
     for block in system.blocks:
-        measure = float(block.sample.weight.sum())
+        measure = inside if block.pairing else float(block.sample.weight.sum())
         for term, components in zip(block.terms, block.components, strict=True):
-            extent = components * (1.0 if term.equation.integral else measure)
+            rows = 1 if block.pairing else components
+            extent = rows * (1.0 if term.equation.integral else measure)
+            own[term.name] = term.equation.weight
             squares[term.name] = float(j[system.rows[term.name]].square().sum()) / (extent * system.weights[term.name])
     longest = max(squares.values())
-    own = {term.name: term.equation.weight for term in system.problem.terms}
     return {name: own[name] * (longest / square if square > 0 else 1.0) for name, square in squares.items()}
 
 

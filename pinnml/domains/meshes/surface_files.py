@@ -13,9 +13,12 @@ from pinnml.errors import MeshError
 def read_stl(path: str | os.PathLike[str]) -> np.ndarray:
     """The corners of the triangles of an .stl file, (F, 3, 3). Raises MeshError for a file that is none."""
     path = Path(path)
-    if path.suffix.lower() != ".stl" or not path.is_file():
-        cure = "look at the path; cells are read by Mesh.read"
+    if path.suffix.lower() != ".stl":
+        cure = "save the surface as .stl; cells are read by Mesh.read"
         raise MeshError(f"surface '{path.name}'", expected="an .stl file", got=str(path), cure=cure)
+    if not path.is_file():
+        message = f"surface '{path.name}': there is no such file"
+        raise MeshError(message, expected="a file", got=str(path), cure="look at the path")
     data = path.read_bytes()
     try:
         triangles = _text(data) if data.lstrip()[:5].lower() == b"solid" and b"facet" in data[:1000] else _binary(data)

@@ -29,7 +29,7 @@ class MeshTimes:
 
     def __init__(self, mesh: Mesh, axes: Mapping[str, Any]):
         _check_axes(mesh, axes)
-        self._mesh, self._box = mesh, Box(**axes)
+        self._mesh, self._box, self._given = mesh, Box(**axes), dict(axes)
         self._intervals = {n: i if isinstance(i, Interval) else Interval(*map(float, i)) for n, i in axes.items()}
         self._axes = Axes((*mesh.axes.names, *axes), mesh.axes.space)
         if clash := {*mesh.regions} & {*self._box.regions, "t=min", "t=max"} - {"interior"}:
@@ -43,6 +43,12 @@ class MeshTimes:
     def mesh(self) -> Mesh:
         """The mesh."""
         return self._mesh
+
+    def times(self, **axes: Any) -> MeshTimes:
+        """The same mesh over further axes as well."""
+        if twice := set(axes) & set(self._given):
+            raise MeshError(f"the mesh goes over '{min(twice)}' already", got=min(twice), cure="name another axis")
+        return MeshTimes(self._mesh, {**self._given, **axes})
 
     @property
     def axes(self) -> Axes:

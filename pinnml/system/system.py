@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -12,18 +12,20 @@ import torch
 from torch import Tensor
 
 from pinnml.blocks import Block, Parts, rows_of
-from pinnml.calculus import Jet, total_order
 from pinnml.domains import Sample
 from pinnml.equation import Term
-from pinnml.errors import CouplingError, NonFiniteError
-from pinnml.evaluation import FROM_ZERO, check_finite
 from pinnml.jacobian import Link, fill, hidden_links
-from pinnml.networks import Marking, Network, Trace
+from pinnml.networks import Network, Trace
+from pinnml.pairing import Pairing
 from pinnml.problem import Problem
-from pinnml.relative import relative_residuals
+from pinnml.relative import flux_sizes, relative_residuals
+from pinnml.system.marking import marking
+from pinnml.system.soundness import check_finite_start, check_samples_apart
 
 #: Writes scale_n dr_n/dtheta of a residual component r (n,) into rows of the Jacobian (n, P).
 Writer: TypeAlias = Callable[[Tensor, Tensor, Tensor], None]
+#: The flux of a weak form on one region, its points, and how it is tested there.
+WeakPart: TypeAlias = tuple[Term, Sample, Pairing]
 #: Numbers in the jets of one chunk of samples: such chunks stay in a CPU's cache, or fill a GPU.
 CHUNK_NUMBERS = {"cpu": 2**20, "cuda": 2**27}
 #: The same where reverse mode keeps what leads to them: then the Jacobian itself is most of the memory.
@@ -39,7 +41,8 @@ class System:
 
     theta = (hidden parameters, the problem's trainable parameters, head). Row n of a term is
     sqrt(weight) sqrt(sample.weight_n) r_n, so that loss = 1/2 |r|^2 approximates the integral of r^2 / 2 and does
-    not change with the number of points. Complex components give a real row and an imaginary one.
+    not change with the number of points. Complex components give a real row and an imaginary one. The last rows are
+    those of a weak form, if there is one: factor^-1 F, where F_m is the flux at all samples tested with function m.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class System:
     ):
         self.problem, self.network, self.blocks, self.held_out = problem, network, blocks, held_out
         self._chunk = chunk
-        self.weights = {term.name: term.equation.weight for term in problem.terms} | dict(weights or {})
+        self.weights = {t.name: t.equation.weight for block in blocks for t in block.terms} | dict(weights or {})
         self.rows = rows_of(blocks)
         self.n_residuals = max(rows.stop for rows in self.rows.values())
         self._shapes = {name: p.shape for name, p in network.basis.named_parameters()}
@@ -68,16 +71,27 @@ class System:
         )
 
     @classmethod
-    def build(cls, problem: Problem, network: Network, samples: Mapping[str, Sample]) -> System:
+    def build(
+        cls,
+        problem: Problem,
+        network: Network,
+        samples: Mapping[str, Sample],
+        *,
+        terms: Iterable[Term] | None = None,
+        weak: Iterable[WeakPart] = (),
+    ) -> System:
         """The system of a problem on CPU samples by canonical region; derivatives are discovered, rows checked.
 
+        terms: by default all of the problem's. weak: a weak form by region.
         Raises ShapeError, NonFiniteError, CouplingError or MissingDerivativeError where a residual is not one.
         """
-        grouped = {region: tuple(t for t in problem.terms if t.region == region) for region in samples}
-        blocks = (Block.build(problem, network, terms, samples[region]) for region, terms in grouped.items() if terms)
+        kept = problem.terms if terms is None else tuple(terms)
+        grouped = {region: tuple(t for t in kept if t.region == region) for region in samples}
+        blocks = [Block.build(problem, network, terms, samples[region]) for region, terms in grouped.items() if terms]
+        blocks += [Block.build(problem, network, (term,), sample, pairing) for term, sample, pairing in weak]
         system = cls(problem, network, tuple(blocks))
-        system._check_finite()
-        system._check_samples_apart()
+        check_finite_start(system)
+        check_samples_apart(system)
         return system
 
     @property
@@ -116,14 +130,20 @@ class System:
     def residual(self, theta: Tensor) -> Tensor:
         """The weighted rows (M,), differentiable in theta (P,)."""
         parts = self.parts(theta)
-        rows = []
+        rows, tested = [], []
         for block in self.blocks:
-            values = [self._values(part, parts) for part in self._chunks(block)]
+            values = [self.values(part, parts) for part in self._chunks(block)]
+            if block.pairing is not None:
+                flux = (torch.cat([chunk[0][s] for chunk in values]) for s in range(block.components[0]))
+                tested += [block.pairing.summed(s, g) for s, g in enumerate(flux)]
+                continue
             for i, term in enumerate(block.terms):
                 scale = self._scale(term, block)
                 for k in range(block.components[i]):
                     row = scale * torch.cat([chunk[i][k] for chunk in values])
                     rows.append(row.sum().unsqueeze(0) if term.equation.integral else row)
+        if tested:
+            rows.append(self._whitened(torch.stack(tested).sum(dim=0)))
         return torch.cat(rows)
 
     def loss(self, theta: Tensor) -> Tensor:
@@ -145,22 +165,27 @@ class System:
         theta, part = theta.detach(), part or self.all
         r = theta.new_zeros(self.n_residuals)
         j = theta.new_empty((self.n_residuals, part.stop - part.start))
+        weak = self.rows[self._weak[0]] if self._weak else slice(0, 0)
+        j[weak] = 0.0
         for block in self.blocks:
             start = 0
             for chunk in self._chunks(block, traced=part.start < self.hidden.stop):
                 self._linearise_chunk(chunk, slice(start, start + len(chunk)), len(block), theta, part, r, j)
                 start += len(chunk)
+        if self._weak:
+            r[weak], j[weak] = self._whitened(r[weak]), self._whitened(j[weak])
         return r, j
 
     def rms(self, theta: Tensor) -> dict[str, float]:
-        """For every equation the root mean square of its unweighted residual over its region."""
+        """For every equation the RMS of its unweighted residual over its region; of a weak form its norm."""
         with torch.no_grad():
             r = self.residual(theta.detach())
         result = {}
         for block in self.blocks:
             for term in block.terms:
                 square = float(r[self.rows[term.name]].square().sum()) / self.weights[term.name]
-                measure = 1.0 if term.equation.integral else float(block.sample.weight.sum())
+                is_one = term.equation.integral or block.pairing is not None
+                measure = 1.0 if is_one else float(block.sample.weight.sum())
                 result[term.name] = math.sqrt(square / measure)
         return result
 
@@ -175,12 +200,15 @@ class System:
                 torch.cat([self._outputs(chunk, parts) for chunk in self._chunks(block)], dim=1)
                 for block in self.blocks
             ]
-        return relative_residuals(self.blocks, outputs, parts.parameters)
+        left = self.rms(theta)
+        sizes = flux_sizes(self.blocks, outputs, parts.parameters)
+        found = relative_residuals(self.blocks, outputs, parts.parameters)
+        return found | {name: left[name] / size for name, size in sizes.items()}
 
     @cached_property
     def is_linear(self) -> bool:
         """Whether the rows are affine in the head: r(a+b) - r(a) - r(b) + r(0) = 0 on random heads, to round-off."""
-        small = self.subset(8)
+        small = self.few(8)
         generator = torch.Generator().manual_seed(0)
         theta, size = self.initial(), self.network.coef.numel()
         a, b = (torch.randn(size, generator=generator, dtype=torch.float64).to(theta) for _ in range(2))
@@ -192,14 +220,22 @@ class System:
         return float((both - first - second + none).abs().max()) <= 4096 * torch.finfo(self.dtype).eps * largest
 
     def subset(self, n: int) -> System:
-        """The system on at most n samples of every region."""
+        """The system on at most n samples of every region, the measure kept; weak forms on all of theirs."""
         return self._with(blocks=tuple(block.thinned(n) for block in self.blocks), held_out=None)
 
-    def on(self, samples: Mapping[str, Sample]) -> System:
-        """The same equations on other CPU samples of the same regions. Raises NonFiniteError."""
-        blocks = tuple(block.on(samples[block.region], self.network) for block in self.blocks)
-        other = self._with(blocks=blocks, held_out=None)
-        other._check_finite()
+    def few(self, n: int) -> System:
+        """The system on at most n samples of every region, to look at it and not to solve it."""
+        return self._with(blocks=tuple(block.few(n) for block in self.blocks), held_out=None)
+
+    def on(self, samples: Mapping[str, Sample], weak: Iterable[WeakPart] = ()) -> System:
+        """The same equations on other CPU samples of the same regions, and the weak form tested otherwise.
+
+        Raises NonFiniteError.
+        """
+        blocks = [block.on(samples[block.region], self.network) for block in self.blocks if block.pairing is None]
+        blocks += [Block.build(self.problem, self.network, (t,), sample, pairing) for t, sample, pairing in weak]
+        other = self._with(blocks=tuple(blocks), held_out=None)
+        check_finite_start(other)
         return other
 
     def with_network(self, network: Network) -> System:
@@ -210,10 +246,10 @@ class System:
         """The system and theta of the same fields on the next finer level, and what carries moments of theta over.
 
         share: refine only where this share of the squared residuals lies, of all terms together; None for everywhere.
-        Raises SettingsError for a network that has no levels.
+        Raises SettingsError for a network that has no levels, and for a share of a weak form.
         """
-        marking = None if share is None else self._marking(theta, share)
-        network, prolong = self.network_at(theta).refined(marking)
+        where = None if share is None else marking(self, theta, share)
+        network, prolong = self.network_at(theta).refined(where)
         fine = self.with_network(network.requires_grad_(True))
 
         def carried(moments: Tensor) -> Tensor:
@@ -225,19 +261,9 @@ class System:
         start[fine.own] = theta[self.own]
         return fine, start, carried
 
-    def _marking(self, theta: Tensor, share: float) -> Marking:
-        """Every sample's squared rows, integrals left out, with the network's inputs there."""
-        with torch.no_grad():
-            rows = self.residual(theta).square()
-        squares, inputs = [], []
-        for block in self.blocks:
-            pointwise = [rows[self.rows[term.name]] for term in block.terms if not term.equation.integral]
-            squares.append(
-                sum((each.view(-1, len(block)).sum(dim=0) for each in pointwise), rows.new_zeros(len(block)))
-            )
-            inputs.append(block.inputs.value)
-        values = Jet(total_order(self.problem.domain.axes, 0), torch.cat(inputs).unsqueeze(0))
-        return Marking(values, torch.cat(squares), share)
+    def in_chunks(self, chunk: int) -> System:
+        """The same rows, worked out on so many samples at a time."""
+        return self._with(chunk=chunk)
 
     def with_weights(self, weights: Mapping[str, float]) -> System:
         """The same rows with other equation weights."""
@@ -263,6 +289,17 @@ class System:
             start += size
         return columns
 
+    @cached_property
+    def _weak(self) -> tuple[str, Pairing] | None:
+        """The name of the weak form's rows, and how its flux is tested; None without one."""
+        return next(((b.terms[0].name, b.pairing) for b in self.blocks if b.pairing is not None), None)
+
+    def _whitened(self, tested: Tensor) -> Tensor:
+        """The rows of the weak form from what its flux gives with every test function, (M,) or (M, P)."""
+        assert self._weak is not None
+        name, pairing = self._weak
+        return math.sqrt(self.weights[name]) * pairing.whitened(tested)
+
     def _scale(self, term: Term, block: Block) -> Tensor:
         """What multiplies each residual value on its way into the rows, (n,)."""
         weight = block.sample.weight
@@ -286,7 +323,8 @@ class System:
         tensors = {f"basis.{name}": value for name, value in parts.hidden.items()} | {"coef": parts.coef}
         return torch.func.functional_call(self.network, tensors, (block.inputs,)).coefficients
 
-    def _values(self, block: Block, parts: Parts) -> list[list[Tensor]]:
+    def values(self, block: Block, parts: Parts) -> list[list[Tensor]]:
+        """The residual components (n,) of a block by term, not weighted."""
         return block.residuals(self._outputs(block, parts), parts.parameters)
 
     def _linearise_chunk(
@@ -298,6 +336,12 @@ class System:
         for term, components in zip(block.terms, values, strict=True):
             scale, first = self._scale(term, block), self.rows[term.name].start
             for k, component in enumerate(components):
+                if block.pairing is not None:
+                    samples = j.new_empty((len(block), j.shape[1]))
+                    write(component, torch.ones_like(scale), samples)
+                    r[self.rows[term.name]] += block.pairing.summed(k, component.detach())
+                    j[self.rows[term.name]] += block.pairing.summed(k, samples)
+                    continue
                 if not term.equation.integral:
                     rows = slice(first + k * n + place.start, first + k * n + place.stop)
                     r[rows] = scale * component.detach()
@@ -330,9 +374,9 @@ class System:
 
         def rows(values: Tensor) -> Tensor:
             whole = torch.cat([theta[: part.start], values, theta[part.stop :]])
-            return torch.stack([c for components in self._values(block, self.parts(whole)) for c in components])
+            return torch.stack([c for components in self.values(block, self.parts(whole)) for c in components])
 
-        values = self._values(block, self.parts(theta))
+        values = self.values(block, self.parts(theta))
         places = {id(c): k for k, c in enumerate(c for components in values for c in components)}
         jacobian = torch.func.jacrev(rows)(theta[part])
 
@@ -340,45 +384,3 @@ class System:
             torch.mul(jacobian[places[id(component)]], scale.unsqueeze(1), out=target)
 
         return values, write
-
-    def _check_finite(self) -> None:
-        """Refuse NaN and infinity at the start, where they can only come from the user's functions."""
-        parts = self.parts(self.initial())
-        with torch.no_grad():
-            for block in self.blocks:
-                for term, components in zip(block.terms, self._first_values(block, parts), strict=True):
-                    check_finite(term, components, block.sample, self.problem.domain.axes)
-
-    def _first_values(self, block: Block, parts: Parts) -> list[list[Tensor]]:
-        """Residuals at the start; a head of zeros gives outputs of zero without a look at the basis."""
-        if bool(parts.coef.any()):
-            return self._values(block, parts)
-        zeros = parts.coef.new_zeros((len(block.needs.outputs), len(block), self.problem.columns))
-        return block.residuals(zeros, parts.parameters)
-
-    def _check_samples_apart(self) -> None:
-        """r, and w J, found in pieces must be r, and the gradient of w . r, with the samples taken together."""
-        together, theta = self.subset(8), self.initial().requires_grad_()
-        apart = System(self.problem, self.network, together.blocks, weights=self.weights, chunk=4)
-        r, generator = together.residual(theta), torch.Generator().manual_seed(0)
-        w = torch.randn(len(r), generator=generator, dtype=torch.float64).to(r)
-        r_apart, j = apart.linearise(theta)
-        tolerance = 1e-8 if self.dtype == torch.float64 else 1e-3
-        for name, rows in together.rows.items():
-            expected = torch.autograd.grad(w[rows] @ r[rows], theta, retain_graph=True)[0]
-            pairs = ((w[rows] @ j[rows], expected), (r_apart[rows], r[rows].detach()))
-            if not bool(torch.isfinite(j[rows]).all()):
-                raise NonFiniteError(
-                    f"the slope of equation '{name}' is not finite at the start",
-                    expected="a residual that can be differentiated in the fields",
-                    got="NaN or infinity, as of a root at zero",
-                    cure=FROM_ZERO,
-                )
-            defect = max(float((found - right).abs().max() / (1 + right.abs().max())) for found, right in pairs)
-            if defect > tolerance:
-                raise CouplingError(
-                    f"equation '{name}' mixes samples, or the network does",
-                    expected="a residual at each point that depends on that point alone",
-                    got=f"a value or a slope that differs by {defect:.1e} when the points are taken together",
-                    cure="write an integral as Equation(..., integral=True); take out means and batch statistics",
-                )
