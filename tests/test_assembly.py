@@ -24,6 +24,7 @@ from pinnml.classical import Discretisation
 from pinnml.domains.geometry import mapped
 from pinnml.domains.reference_cells import quadrature
 from pinnml.elements import Element, Space, tabulated
+from pinnml.elements.sparse import Pattern
 
 #: The degree to which `theirs` integrates.
 DEGREE = 6
@@ -286,3 +287,18 @@ def test_masses_are_integrated_exactly_on_bent_cells_too(name: str):
     if name != "triangle":
         short = parts.form(CPU, 4).jacobian(numbers(parts.size)).values
         assert float((short - finer).abs().max()) > 1e-9 * float(finer.abs().max())
+
+
+@pytest.mark.parametrize("size", [1, 7, 40])
+def test_a_pattern_puts_every_entry_in_its_place(size: int):
+    # rows without entries, at both ends too, and places that many entries share
+    generator = torch.Generator().manual_seed(size)
+    inner = max(size // 3, 1)
+    rows, columns = (torch.randint(size // 4, size // 4 + inner, (60,), generator=generator) for _ in "rc")
+    entries = torch.randn(60, generator=generator, dtype=torch.float64)
+    found = Pattern.of(rows, columns, size).summed(entries).to_scipy()
+    expected = np.zeros((size, size))
+    np.add.at(expected, (rows.numpy(), columns.numpy()), entries.numpy())
+    assert np.abs(found.toarray() - expected).max() < 1e-14
+    assert found.has_canonical_format
+    assert found.nnz == len({*zip(rows.tolist(), columns.tolist(), strict=True)})

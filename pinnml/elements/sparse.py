@@ -24,10 +24,19 @@ class Pattern:
     @classmethod
     def of(cls, rows: Tensor, columns: Tensor, size: int) -> Pattern:
         """The pattern of entries at rows (e,) and columns (e,)."""
-        where = tuple(np.array(numbers.cpu().numpy(), dtype=np.int32) for numbers in (rows, columns))
-        matrix = coo_array((np.ones(len(rows), dtype=np.int8), where), shape=(size, size)).tocsr()
-        numbered = csr_array((np.arange(matrix.nnz, dtype=np.int32), matrix.indices, matrix.indptr), shape=matrix.shape)
-        arrays = (matrix.indptr, matrix.indices, np.asarray(numbered[where]))
+        where = tuple(numbers.cpu().to(torch.int32).numpy() for numbers in (rows, columns))
+        entries = coo_array((np.arange(len(rows), dtype=np.int32), where), shape=(size, size))
+        entries.has_canonical_format = True  # or numbers of entries in one place would be added up
+        by_row = entries.tocsr()
+        by_row.sort_indices()
+        first = np.empty(len(rows), dtype=bool)  # of the entries in one place
+        first[1:] = by_row.indices[1:] != by_row.indices[:-1]
+        first[by_row.indptr[:-1][np.diff(by_row.indptr) > 0]] = True
+        numbers = np.cumsum(first, dtype=np.int32)
+        starts = np.where(by_row.indptr > 0, numbers[by_row.indptr - 1], 0).astype(np.int32)
+        places = np.empty(len(rows), dtype=np.int32)
+        places[by_row.data] = np.subtract(numbers, 1, out=numbers)
+        arrays = (starts, by_row.indices[first], places)
         return cls(*(torch.from_numpy(array).to(rows.device) for array in arrays))
 
     def summed(self, entries: Tensor) -> SparseMatrix:
