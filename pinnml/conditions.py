@@ -8,8 +8,11 @@ from pinnml.domains import Domain, Mesh, MeshTimes
 from pinnml.problem import Problem
 
 
-def bare_faces(problem: Problem) -> Iterator[str]:
-    """A sentence for each face of space, and for the first instant, without a condition; none under an ansatz."""
+def bare_faces(problem: Problem, *, weakly: bool = False) -> Iterator[str]:
+    """A sentence for each face of space, and for the first instant, without a condition; none under an ansatz.
+
+    weakly: by its weak form, which says something of every face.
+    """
     if problem.ansatz is not None:
         return
     said = {term.region for term in problem.terms} | {problem.canonical(on) for weak in problem.weak for on in weak.on}
@@ -20,7 +23,10 @@ def bare_faces(problem: Problem) -> Iterator[str]:
         if face == "t=min" and face not in said and name != "initial":
             yield f"No condition on {name}, the first instant: most equations with a time derivative need one."
         elif face in bare if bare is not None else _is_bare(domain, face, said):
-            yield f"No condition on {name}: right where something only flows out, else one is missing."
+            if weakly:
+                yield f"Nothing is said on {name}: by the weak form nothing flows through it."
+            else:
+                yield f"No condition on {name}: right where something only flows out, else one is missing."
 
 
 def _is_bare(domain: Domain, face: str, said: set[str]) -> bool:

@@ -111,6 +111,11 @@ def test_names(fields: Iterable[Field]) -> dict[str, str]:
     return {names[0]: "v"} if len(names) == 1 else {name: f"v_{name}" for name in names}
 
 
+def weak_name(fields: Iterable[Field], field: str) -> str:
+    """The name of what a weak form leaves with the test functions of a field."""
+    return WEAK_FORM if len(tuple(fields)) == 1 else f"{WEAK_FORM} of {field}"
+
+
 def declared_fields(declared: Any) -> tuple[Field, ...]:
     """Fields as records, from a name, names, or a mapping from names to kinds."""
     if isinstance(declared, str):

@@ -58,26 +58,22 @@ def trials(problem: Problem, blocks: Sequence[Block]) -> dict[str, Trial]:
     return results
 
 
-def weak_trial(problem: Problem, blocks: Sequence[Block]) -> Trial:
-    """A trial of the weak form, which is tested on these blocks: its norm beside its size without cancellation."""
-    if problem.exact is None:
-        return Trial(reason="no exact solution")
+def weak_trials(problem: Problem, blocks: Sequence[Block]) -> dict[str, Trial]:
+    """A trial of the weak form with the test functions of each field, by name: its norm beside its size."""
     found = [_exact_fields(problem, block.sample.x, block.needs.outputs) for block in blocks]
-    for block, fields in zip(blocks, found, strict=True):
-        if reason := _cannot_tell(problem, block.terms[0], set(fields)):
-            return Trial(reason=reason)
     outputs = [_columns(problem.fields, fields, block) for fields, block in zip(found, blocks, strict=True)]
     parameters = {name: torch.tensor(value, dtype=torch.float64) for name, value in problem.parameters.items()}
-    sums = [
-        block.pairing.summed(number, g)
-        for block, u in zip(blocks, outputs, strict=True)
-        if block.pairing
-        for number, g in enumerate(block.residuals(u, parameters)[0])
-    ]
-    pairing = blocks[0].pairing
-    assert pairing is not None
-    left = float(torch.linalg.vector_norm(pairing.whitened(torch.stack(sums).sum(dim=0))))
-    return Trial(left / flux_sizes(blocks, outputs, parameters)[blocks[0].terms[0].name])
+    sizes = flux_sizes(blocks, outputs, parameters)
+    sums: dict[str, Any] = dict.fromkeys(sizes, 0.0)
+    results = {}
+    for block, fields, u in zip(blocks, found, outputs, strict=True):
+        assert block.pairing is not None
+        name, flux = block.terms[0].name, block.residuals(u, parameters)[0]
+        sums[name] = sums[name] + sum(block.pairing.summed(number, g) for number, g in enumerate(flux))
+        left = float(torch.linalg.vector_norm(block.pairing.whitened(sums[name])))
+        reason = _cannot_tell(problem, block.terms[0], set(fields)) or getattr(results.get(name), "reason", "")
+        results[name] = Trial(reason=reason) if reason else Trial(left / sizes[name])
+    return results
 
 
 def _exact_fields(problem: Problem, x: Tensor, needed: IndexSet) -> dict[str, list[Jet]]:

@@ -18,13 +18,15 @@ class Pairing:
 
     functions, values, S of each (n, k): which of the M functions carry number s at a sample, and weight_n v_mns; where
     fewer than k do, values are zero. metric (S,): the inner product of functions is the integral of
-    sum_s metric_s v_s v'_s; factor (M, M): lower triangular, factor @ factor^T is their Gram matrix.
+    sum_s metric_s v_s v'_s; factor (M, M): lower triangular, factor @ factor^T is their Gram matrix. measure: that of
+    the domain on which they are.
     """
 
     functions: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     metric: Tensor
     factor: Tensor
+    measure: float
 
     @property
     def size(self) -> int:
@@ -40,7 +42,8 @@ class Pairing:
         """The same on a device, in a floating-point type."""
         functions = tuple(each.to(device) for each in self.functions)
         values = tuple(each.to(device, dtype) for each in self.values)
-        return Pairing(functions, values, self.metric.to(device, dtype), self.factor.to(device, dtype))
+        metric, factor = self.metric.to(device, dtype), self.factor.to(device, dtype)
+        return Pairing(functions, values, metric, factor, self.measure)
 
     def summed(self, number: int, g: Tensor) -> Tensor:
         """The share in F of one number s of the flux: g (n,) gives (M,), and g (n, P) gives (M, P)."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from pinnml.checks import finite
 from pinnml.domains import RESERVED, Domain, Points
-from pinnml.equation import Equation, Function, Term, Weak, argument_names, declared_fields, test_names
+from pinnml.equation import WEAK_FORM, Equation, Function, Term, Weak, argument_names, declared_fields, test_names
 from pinnml.errors import ProblemError, UnknownNameError, unknown_name
 
 
@@ -154,6 +154,13 @@ class Problem:
 
     def _check_weak(self) -> None:
         """Every weak form has a test function, every field is tested, and the other arguments are known."""
+        taken = [term.name for term in self.terms if term.name.startswith(WEAK_FORM)]
+        if self.weak and taken:
+            expected, cure = (
+                f"a name that does not begin with '{WEAK_FORM}'",
+                "rename it: that is what weak forms are called",
+            )
+            raise ProblemError(f"an equation is named '{taken[0]}'", expected=expected, got=taken[0], cure=cure)
         tests = test_names(self.fields)
         tested: set[str] = set()
         for weak in self.weak:

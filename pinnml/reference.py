@@ -34,6 +34,7 @@ from pinnml.provenance import provenance
 from pinnml.solution import ERROR_POINTS, ERROR_SEED, Solution, errors, fields_at, relative_l2, value_array
 from pinnml.solve import write_run
 from pinnml.solvers import Status
+from pinnml.unmet import unmet
 from pinnml.verdict import Verdict
 
 #: The highest degree with which an answer is checked.
@@ -93,12 +94,15 @@ def _remarks(problem: Problem, held: Constraint) -> Iterator[str]:
 def _verdict(parts: Discretisation, found: Found, expect: float | None) -> Verdict:
     """The verdict on numbers that were found; the seconds are left to the caller."""
     problem, network = parts.problem, element_network(parts, found.u)
+    held = essential(parts, problem.terms)
     relative = errors(problem, network, problem.parameters, ERROR_POINTS, ERROR_SEED)
     is_unknown = all(error is None for error in relative.values())
     difference = _difference(parts, network) if is_unknown and found.status.by_own_test else {}
     verdict = plain_verdict(parts, found.status, found.norms[-1], found.norms[-1] / (found.norms[0] or 1.0))
+    replaced = [term for term in problem.terms if term not in held and problem.domain.has_normal(term.region)]
+    left = unmet(problem, network, problem.parameters, replaced)
     steps = len(found.norms) - 1
-    return replace(verdict, relative_l2=relative, difference=difference, expected=expect, steps=steps)
+    return replace(verdict, relative_l2=relative, difference=difference, expected=expect, steps=steps, unmet=left)
 
 
 def plain_verdict(parts: Discretisation, status: Status, left: float, part: float) -> Verdict:
@@ -116,7 +120,7 @@ def plain_verdict(parts: Discretisation, status: Status, left: float, part: floa
         parameters=parts.size,
         residuals=parts.size,
         parameters_found=dict(problem.parameters),
-        warnings=tuple(bare_faces(problem)),
+        warnings=tuple(bare_faces(problem, weakly=True)),
         seed=0,
         device="cpu",
         dtype="float64",

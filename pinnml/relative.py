@@ -17,7 +17,10 @@ FLOOR = 1e-3
 
 
 def relative_residuals(
-    blocks: Sequence[Block], outputs: Sequence[Tensor], parameters: Mapping[str, Tensor]
+    blocks: Sequence[Block],
+    outputs: Sequence[Tensor],
+    parameters: Mapping[str, Tensor],
+    elsewhere: Sequence[tuple[Block, Tensor]] = (),
 ) -> dict[str, float]:
     """For every equation the RMS of its residual over the size of its terms.
 
@@ -25,10 +28,10 @@ def relative_residuals(
     derivatives U_k of the outputs, where |.| is an RMS, of U_k over the region where it is largest, and at least a
     thousandth of that of U over the lengths of the domain to the power of k: derivatives that vanish are round-off,
     by which nothing should be measured. Fields that solve nothing have a relative residual near one. What an integral
-    condition leaves is the mean of its integrand.
+    condition leaves is the mean of its integrand. elsewhere: blocks with outputs that only tell how large these are.
     """
     largest: dict[MultiIndex, Tensor] = {}
-    for block, u in zip(blocks, outputs, strict=True):
+    for block, u in (*zip(blocks, outputs, strict=True), *elsewhere):
         for index, rms in zip(block.needs.outputs.indices, _rms(u, block.sample.weight), strict=True):
             largest[index] = torch.maximum(largest.get(index, rms), rms)
     value = largest[(0,) * len(next(iter(largest)))]

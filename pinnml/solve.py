@@ -93,6 +93,8 @@ def solve(
     asked = _Asked(problem, *wanted)
     folder = None if out is None else RunFolder(Path(out))
     check_known(problem)
+    if tests is None:
+        check_posed_at_points(problem)
     loop = _loop(asked, callback)
     if folder is not None:
         loop.keep = _keeper(folder, asked, expect)
@@ -173,8 +175,6 @@ def _prepared(asked: _Asked) -> System:
         network = asked.network.build(problem.domain, problem.columns, generator, asked.dtype, asked.device)
     else:
         network = network_of(asked.start, asked.device, asked.dtype)
-    if asked.tests is None:
-        check_posed_at_points(problem)
     weak, unseen = (None, None) if asked.tests is None else weak_residuals(problem, asked.tests)
     terms = problem.terms if weak is None else weak.terms
     wanted = counts(problem, asked.points or _default_points(network, asked.solver), terms)
@@ -282,10 +282,10 @@ def _record(loop: Loop, asked: _Asked, expect: float | None) -> dict[str, Any]:
 def _recorded_tests(space: TestSpace, system: System) -> dict[str, Any]:
     """The test functions as plain values: their elements by field, their number, and the mesh if it is another."""
     elements = elements_of(system.problem, space.degree, space.elements)
-    rows = system.rows[WEAK_FORM]
+    rows = [rows for name, rows in system.rows.items() if name.startswith(WEAK_FORM)]
     return {
         "elements": {name: [element.family, element.degree] for name, element in elements.items()},
-        "functions": rows.stop - rows.start,
+        "functions": sum(each.stop - each.start for each in rows),
         "mesh": None if space.mesh is None else str(space.mesh),
     }
 

@@ -12,6 +12,11 @@ from pinnml.solvers import Status
 
 #: A held-out residual may exceed the training residual by this factor.
 OVERFIT = 3.0
+#: The factor for weak forms, where more functions see more, and the relative residual below which that does not matter.
+OVERFIT_WEAK = 30.0, 1e-5
+#: The part of the size of its terms that may be left of an equation for which a weak form stands: fluxes on faces are
+#: less right than fields.
+UNMET = 0.2
 #: Relative residuals below this are round-off, where ratios mean nothing.
 ROUND_OFF = 1e-12
 #: An equation with less than this share of the loss, and this much more relative residual than the median of the
@@ -30,7 +35,8 @@ class Verdict:
     on training points, and the held-out one over the size of its terms. expected: the error that was promised.
     difference: by field, the relative L2 distance from a second solve with half the basis, where that was needed
     to judge the promise. shares: by equation, its part of the training loss. parameters_found: the problem's
-    trainable parameters. zero_fields: fields that vanish everywhere, with nothing known to say that they should.
+    trainable parameters. zero_fields: fields that vanish everywhere, with nothing known to say that they should. unmet:
+    what is left, beside the size of its terms, of each equation on a face for which a weak form stands.
     warnings: what may be amiss and does not keep the solution from being good, such as a face without a condition.
     seconds ends with the last step of the solver; seconds_verify is what judging took.
     """
@@ -57,6 +63,7 @@ class Verdict:
     shares: Mapping[str, float] = field(default_factory=dict)
     parameters_found: Mapping[str, float] = field(default_factory=dict)
     zero_fields: tuple[str, ...] = ()
+    unmet: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -80,6 +87,7 @@ class Verdict:
         found += [f"Field '{name}' {zero}." for name in self.zero_fields]
         found += [self._overfitted(name) for name in self.held_out if self._is_overfitted(name)]
         found += [self._neglected(name) for name in self.held_out if self._is_neglected(name)]
+        found += [_unmet(name, left) for name, left in self.unmet.items() if not left <= UNMET]
         if self.expected is None:
             if not self.worst <= UNSOLVED:
                 found.append(self._unsolved())
@@ -140,16 +148,17 @@ class Verdict:
         )
 
     def _is_overfitted(self, name: str) -> bool:
-        return not (self.held_out[name] <= OVERFIT * self.training[name] or self.relative[name] <= ROUND_OFF)
+        factor, least = OVERFIT_WEAK if name.startswith(WEAK_FORM) else (OVERFIT, ROUND_OFF)
+        return not (self.held_out[name] <= factor * self.training[name] or self.relative[name] <= least)
 
     def _overfitted(self, name: str) -> str:
         if not math.isfinite(self.held_out[name]):
             return f"Equation '{name}': the residual on points that were held out is not finite."
         ratio = self.held_out[name] / self.training[name] if self.training[name] else math.inf
         figures = f"{self.held_out[name]:.1e} against {self.training[name]:.1e}"
-        if name == WEAK_FORM:
+        if name.startswith(WEAK_FORM):
             return (
-                f"The weak form leaves {ratio:.1f} times as much with test functions of one degree more ({figures}). "
+                f"The {name} leaves {ratio:.1f} times as much with test functions of one degree more ({figures}). "
                 "Use more of them, or fewer parameters."
             )
         return (
@@ -165,10 +174,18 @@ class Verdict:
         return self.shares.get(name, 1.0) < SHARE and self.relative[name] > NEGLECT * median
 
     def _neglected(self, name: str) -> str:
+        kind = "TestSpace" if name.startswith(WEAK_FORM) else "Equation"
         return (
             f"Equation '{name}' hardly contributes: it has {self.shares[name]:.0e} of the loss, but a relative "
-            f"residual of {self.relative[name]:.1e}. Raise its weight: Equation(..., weight=...)."
+            f"residual of {self.relative[name]:.1e}. Raise its weight: {kind}(..., weight=...)."
         )
+
+
+def _unmet(name: str, left: float) -> str:
+    return (
+        f"Equation '{name}', for which the weak form stands, is left with {left:.1e} of the size of its terms: does "
+        "the weak form lack its integral over the face?"
+    )
 
 
 def _largest(values: list[float]) -> float:

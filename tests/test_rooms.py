@@ -29,7 +29,7 @@ FLOORS = (
     "solvers",
     "verdict archive classical",
     "solution",
-    "checkpoint loop known weak_residual",
+    "checkpoint loop known weak_residual unmet",
     "judge views arguments start",
     "solve",
     "recipe reference",

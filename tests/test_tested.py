@@ -19,7 +19,8 @@ from pinnml.classical import constraint, element_network, essential
 from pinnml.domains.reference_cells import quadrature
 from pinnml.solve import prepared
 from pinnml.system import System
-from pinnml.weak_residual import BEYOND, weak_residuals
+from pinnml.weak_residual import weak_residuals
+from pinnml.weak_residual.residual import BEYOND
 
 CPU = torch.device("cpu")
 

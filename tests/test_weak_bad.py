@@ -62,7 +62,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[PinnmlError], str]] = {
         ProblemError,
         "no ansatz",
     ),
-    "no weak form": (lambda: solved(()), ProblemError, "need a weak form"),
+    "no weak form": (lambda: solved(()), ProblemError, "there is no weak form"),
     "no mesh": (lambda: reference(posed(Box(x=(0, 1), y=(0, 1)), slopes)), SettingsError, "need a mesh"),
     "the name of a mesh": (lambda: solved(slopes, mesh="plate.msh"), SettingsError, "need a mesh"),
     "other axes": (lambda: solved(slopes, mesh=crooked("tetra")), SettingsError, "another domain"),

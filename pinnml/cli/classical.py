@@ -11,8 +11,10 @@ from pinnml.domains import Mesh
 from pinnml.elements import Element
 from pinnml.errors import SettingsError
 from pinnml.problem import Problem
+from pinnml.recipe import Recipe
 from pinnml.reference import reference
 from pinnml.solution import Solution
+from pinnml.weak_residual import TestSpace
 
 NAME = "fem"
 
@@ -23,6 +25,24 @@ class FiniteElements:
 
     degree: int | None = None
     family: str | None = None
+
+
+@dataclass(frozen=True)
+class Functions:
+    """What `--tests` may say. degree: of all elements; family: of those of vector fields; mesh: the name of a file."""
+
+    degree: int | None = None
+    family: str | None = None
+    mesh: str | None = None
+
+
+def test_space(problem: Problem, recipe: Recipe, text: str) -> TestSpace:
+    """The recipe's test functions, or the default ones, with what `--tests` replaces."""
+    said = chosen(f"tests:{text}", "tests", {"tests": Functions}, None)
+    own = recipe.tests or TestSpace()
+    own = own if own.elements else own.of(recipe.elements)
+    elements = _with_family(problem, own.elements, said.family, "tests")
+    return replace(own, degree=said.degree or own.degree, elements=elements, mesh=said.mesh or own.mesh)
 
 
 def is_classical(solver: str | None, mesh: Path | None) -> bool:
@@ -48,13 +68,20 @@ def by_elements(
             f"--{given[0]}", expected="no such option with finite elements", got=unused[given[0]], cure=cure
         )
     settings = chosen(solver or NAME, "solver", {NAME: FiniteElements}, None)
-    own = dict(elements or {})
-    if settings.family is not None:
-        vectors = [field.name for field in problem.fields if field.is_vector]
-        Element(settings.family)  # raises where there is no such family
-        if not vectors:
-            got = ", ".join(field.name for field in problem.fields)
-            raise SettingsError("fem:family", expected="a vector field", got=got, cure="leave family out")
-        own |= {name: replace(own.get(name, Element()), family=settings.family) for name in vectors}
+    own = _with_family(problem, elements, settings.family, NAME)
     found = None if mesh is None else Mesh.read(mesh)
     return reference(problem, mesh=found, degree=settings.degree, elements=own, out=out)
+
+
+def _with_family(
+    problem: Problem, elements: Mapping[str, Element] | None, family: str | None, what: str
+) -> Mapping[str, Element] | None:
+    """Elements by field, those of vectors of a family that the command line names."""
+    if family is None:
+        return elements
+    vectors, own = [field.name for field in problem.fields if field.is_vector], dict(elements or {})
+    Element(family)  # raises where there is no such family
+    if not vectors:
+        got = ", ".join(field.name for field in problem.fields)
+        raise SettingsError(f"{what}:family", expected="a vector field", got=got, cure="leave family out")
+    return own | {name: replace(own.get(name, Element()), family=family) for name in vectors}

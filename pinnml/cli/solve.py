@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from pinnml.cli.arguments import Parameters, ScriptPath, parameters_of
-from pinnml.cli.classical import by_elements, is_classical
+from pinnml.cli.classical import by_elements, is_classical, test_space
 from pinnml.cli.progress import shown
 from pinnml.cli.settings import chosen, dtype_of, points_of
 from pinnml.cli.summary import one_line, print_summary
@@ -22,7 +22,6 @@ from pinnml.recipe import Recipe
 from pinnml.script import load_script
 from pinnml.solution import Solution
 from pinnml.solvers import LSGD, SOLVERS, Solver
-from pinnml.weak_residual import TestSpace
 
 ON_SOLVER = f"{', '.join(SOLVERS)}; with options: lm:steps=200,target=0.3; or fem:degree=2, the classical answer"
 ON_NETWORK = f"{', '.join(NETWORKS)}; with options: mlp:width=32,depth=2,activation=sine"
@@ -39,7 +38,10 @@ def solve(
     ] = None,
     tests: Annotated[
         str | None,
-        typer.Option(metavar="OPTIONS", help="Test the weak form with finite-element functions: degree=1,mesh=FILE."),
+        typer.Option(
+            metavar="OPTIONS",
+            help="Train by the weak form, tested with finite elements: degree=2,family=N1curl,mesh=FILE.",
+        ),
     ] = None,
     reference: Annotated[
         Path | None,
@@ -79,7 +81,9 @@ def solve(
             unused["tests"] = tests
             solution = by_elements(problem, recipe.elements, solver, reference, out, unused)
         else:
-            recipe = _changed(recipe, solver, network, points, steps, seconds, tests)
+            recipe = _changed(recipe, solver, network, points, steps, seconds)
+            if tests is not None:
+                recipe = replace(recipe, tests=test_space(problem, recipe, tests))
             with shown(messages(), problem.name, hidden=quiet or json) as callback:
                 options: dict[str, Any] = {"seed": seed, "device": device, "out": out, "callback": callback}
                 solution = recipe.solve(problem, dtype=dtype_of(dtype), **options)
@@ -95,7 +99,6 @@ def _changed(
     points: str | None,
     steps: int | None,
     seconds: float | None,
-    tests: str | None,
 ) -> Recipe:
     """The recipe with what the options replace in it."""
     if solver is not None:
@@ -106,8 +109,6 @@ def _changed(
         recipe = replace(recipe, solver=replace(limited, **limits))
     if network is not None:
         recipe = replace(recipe, network=chosen(network, "network", NETWORKS, recipe.network))
-    if tests is not None:
-        recipe = replace(recipe, tests=chosen(f"functions:{tests}", "tests", {"functions": TestSpace}, recipe.tests))
     return recipe if points is None else replace(recipe, points=points_of(points))
 
 

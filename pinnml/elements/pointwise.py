@@ -118,11 +118,14 @@ class Integrand:
             v = torch.zeros_like(u, requires_grad=True)
             return _gradient(self(u, v, known), v, graph=graph)
 
-    def fluxes(self, names: Mapping[str, Any], like: Tensor) -> tuple[Tensor, ...]:
-        """G as S values (n,), of fields of any kind, by name beside all else that is asked for. like: any (n,)."""
+    def fluxes(self, names: Mapping[str, Any], like: Tensor, numbers: range) -> tuple[Tensor, ...]:
+        """Some of the S components of g, (n,) each, by number.
+
+        names: fields of any kind, and all else that is asked for. like: any (n,).
+        """
         tests = test_names(carried.field for carried in self.fields)
         found = []
-        for v in torch.eye(self.size, dtype=like.dtype, device=like.device):
+        for v in torch.eye(self.size, dtype=like.dtype, device=like.device)[numbers.start : numbers.stop]:
             tested = self._read(v.expand(len(like), -1))
             known = {**names, **{name: tested[field] for field, name in tests.items()}}
             values = (integrand_value(weak, known, len(like)) for weak in self.weak)

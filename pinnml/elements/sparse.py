@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,8 @@ class Pattern:
         numbers = np.cumsum(first, dtype=np.int32)
         starts = np.where(by_row.indptr > 0, numbers[by_row.indptr - 1], 0).astype(np.int32)
         places = np.empty(len(rows), dtype=np.int32)
-        places[by_row.data] = np.subtract(numbers, 1, out=numbers)
+        order: Any = by_row.data
+        places[order] = np.subtract(numbers, 1, out=numbers)
         arrays = (starts, by_row.indices[first], places)
         return cls(*(torch.from_numpy(array).to(rows.device) for array in arrays))
 

@@ -82,9 +82,8 @@ def balancing_weights(system: System, j: Tensor) -> dict[str, float]:
     conditions on the boundary are fitted that much worse. The user's own weights stay on top.
     """
     squares, own = {}, {}
-    inside = sum(float(b.sample.weight.sum()) for b in system.blocks if b.pairing and b.sample.normal is None)
     for block in system.blocks:
-        measure = inside if block.pairing else float(block.sample.weight.sum())
+        measure = block.pairing.measure if block.pairing else float(block.sample.weight.sum())
         for term, components in zip(block.terms, block.components, strict=True):
             rows = 1 if block.pairing else components
             extent = rows * (1.0 if term.equation.integral else measure)

@@ -42,7 +42,7 @@ class System:
     theta = (hidden parameters, the problem's trainable parameters, head). Row n of a term is
     sqrt(weight) sqrt(sample.weight_n) r_n, so that loss = 1/2 |r|^2 approximates the integral of r^2 / 2 and does
     not change with the number of points. Complex components give a real row and an imaginary one. The last rows are
-    those of a weak form, if there is one: factor^-1 F, where F_m is the flux at all samples tested with function m.
+    those of a weak form, by field: factor^-1 F, where F_m is the flux at all samples tested with function m.
     """
 
     def __init__(
@@ -130,21 +130,20 @@ class System:
     def residual(self, theta: Tensor) -> Tensor:
         """The weighted rows (M,), differentiable in theta (P,)."""
         parts = self.parts(theta)
-        rows, tested = [], []
+        rows, tested = [], {}
         for block in self.blocks:
             values = [self.values(part, parts) for part in self._chunks(block)]
             if block.pairing is not None:
                 flux = (torch.cat([chunk[0][s] for chunk in values]) for s in range(block.components[0]))
-                tested += [block.pairing.summed(s, g) for s, g in enumerate(flux)]
+                name, sums = block.terms[0].name, [block.pairing.summed(s, g) for s, g in enumerate(flux)]
+                tested[name] = tested.get(name, 0.0) + torch.stack(sums).sum(dim=0)
                 continue
             for i, term in enumerate(block.terms):
                 scale = self._scale(term, block)
                 for k in range(block.components[i]):
                     row = scale * torch.cat([chunk[i][k] for chunk in values])
                     rows.append(row.sum().unsqueeze(0) if term.equation.integral else row)
-        if tested:
-            rows.append(self._whitened(torch.stack(tested).sum(dim=0)))
-        return torch.cat(rows)
+        return torch.cat([*rows, *(self._whitened(name, sums) for name, sums in tested.items())])
 
     def loss(self, theta: Tensor) -> Tensor:
         """1/2 |r|^2, differentiable in theta."""
@@ -165,15 +164,16 @@ class System:
         theta, part = theta.detach(), part or self.all
         r = theta.new_zeros(self.n_residuals)
         j = theta.new_empty((self.n_residuals, part.stop - part.start))
-        weak = self.rows[self._weak[0]] if self._weak else slice(0, 0)
-        j[weak] = 0.0
+        for name in self._pairings:
+            j[self.rows[name]] = 0.0
         for block in self.blocks:
             start = 0
             for chunk in self._chunks(block, traced=part.start < self.hidden.stop):
                 self._linearise_chunk(chunk, slice(start, start + len(chunk)), len(block), theta, part, r, j)
                 start += len(chunk)
-        if self._weak:
-            r[weak], j[weak] = self._whitened(r[weak]), self._whitened(j[weak])
+        for name in self._pairings:
+            rows = self.rows[name]
+            r[rows], j[rows] = self._whitened(name, r[rows]), self._whitened(name, j[rows])
         return r, j
 
     def rms(self, theta: Tensor) -> dict[str, float]:
@@ -290,15 +290,13 @@ class System:
         return columns
 
     @cached_property
-    def _weak(self) -> tuple[str, Pairing] | None:
-        """The name of the weak form's rows, and how its flux is tested; None without one."""
-        return next(((b.terms[0].name, b.pairing) for b in self.blocks if b.pairing is not None), None)
+    def _pairings(self) -> dict[str, Pairing]:
+        """How the flux of a weak form is tested, by the name of its rows."""
+        return {block.terms[0].name: block.pairing for block in self.blocks if block.pairing is not None}
 
-    def _whitened(self, tested: Tensor) -> Tensor:
-        """The rows of the weak form from what its flux gives with every test function, (M,) or (M, P)."""
-        assert self._weak is not None
-        name, pairing = self._weak
-        return math.sqrt(self.weights[name]) * pairing.whitened(tested)
+    def _whitened(self, name: str, tested: Tensor) -> Tensor:
+        """The rows of a weak form from what its flux gives with every test function, (M,) or (M, P)."""
+        return math.sqrt(self.weights[name]) * self._pairings[name].whitened(tested)
 
     def _scale(self, term: Term, block: Block) -> Tensor:
         """What multiplies each residual value on its way into the rows, (n,)."""

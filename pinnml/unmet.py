@@ -1,0 +1,41 @@
+"""Equations that nothing was trained or solved by: what fields leave of them all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from pinnml.blocks import Block
+from pinnml.equation import Term
+from pinnml.errors import MissingDerivativeError
+from pinnml.networks import Network
+from pinnml.problem import Problem
+from pinnml.relative import relative_residuals
+
+#: Random points of a region, and the stream that they come from.
+POINTS, SEED = 500, 2**33
+
+
+def unmet(
+    problem: Problem, network: Network, parameters: Mapping[str, float], terms: Sequence[Term]
+) -> dict[str, float]:
+    """What is left of equations on faces beside the size of their terms; nothing of those that elements cannot tell.
+
+    A weak form stands for conditions with derivatives: where it lacks their integral over a face, much is left of them.
+    """
+    given = {name: torch.tensor(value, dtype=network.coef.dtype) for name, value in parameters.items()}
+    found: dict[str, float] = {}
+    for term in terms:
+        generator = torch.Generator().manual_seed(SEED)
+        face, inside = (
+            problem.domain.sample(region, POINTS, generator, "random") for region in (term.region, "interior")
+        )
+        try:
+            block = Block.build(problem, network, (term,), face)
+            with torch.no_grad():
+                pairs = [(each, network(each.inputs).coefficients) for each in (block, block.on(inside, network))]
+        except MissingDerivativeError:
+            continue
+        found |= relative_residuals([block], [pairs[0][1]], given, elsewhere=pairs[1:])
+    return found
