@@ -321,7 +321,7 @@ def described(settings: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return described(value)
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 def _described_network(asked: _Asked, network: Network) -> dict[str, Any]:

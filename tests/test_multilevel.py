@@ -23,11 +23,13 @@ from pinnml import (
     Problem,
     solve,
 )
+from pinnml.cli.summary import described_in_short
 from pinnml.errors import SettingsError
 from pinnml.networks.knots import Knots
 from pinnml.networks.nesting import change_of_basis
 from pinnml.networks.spline_settings import SplineNetwork
-from pinnml.solve import prepared
+from pinnml.solve import described, prepared
+from pinnml.solvers import SOLVERS
 from pinnml.solvers.gradient import lifted
 from pinnml.system import System
 from problems import poisson, regression
@@ -59,6 +61,20 @@ def test_levels_before_the_last_have_a_solver_of_their_own():
     solver = Multilevel(coarse=Adam(steps=5), inner=LevenbergMarquardt(steps=3), levels=2)
     assert [(level, steps) for level, steps, _ in levels_of(solver)] == [(0, 5), (1, 3)]
     assert solver.most_steps == 8
+
+
+def test_every_level_may_have_a_solver_of_its_own():
+    coarse = (Adam(steps=5), LBFGS(steps=4))
+    solver = Multilevel(coarse=coarse, inner=LevenbergMarquardt(steps=3), levels=3)
+    assert [(level, steps) for level, steps, _ in levels_of(solver)] == [(0, 5), (1, 4), (2, 3)]
+    record = described(solver)
+    assert [each["kind"] for each in record["coarse"]] == ["adam", "lbfgs"]
+    assert "coarse=(adam:steps=5, lbfgs:steps=4)" in described_in_short(record, SOLVERS)
+    with pytest.raises(SettingsError, match="coarse") as caught:
+        Multilevel(coarse=coarse, levels=2)
+    assert "levels=3" in str(caught.value.cure)
+    with pytest.raises(SettingsError, match="coarse"):
+        Multilevel(coarse=(Adam(), Multilevel()), levels=3)
 
 
 def test_a_level_that_stalls_is_refined_before_its_steps_are_up():

@@ -60,12 +60,19 @@ def described_in_short(record: Mapping[str, Any], registry: Mapping[str, type]) 
     kind = record["kind"]
     default = described(registry[kind]()) if kind in registry else {}
     chosen = {
-        name: f"({described_in_short(value, registry)})" if isinstance(value, Mapping) else value
+        name: _option(value, registry)
         for name, value in record.items()
         if name not in ("kind", "functions", "settled") and value is not None and value != default.get(name)
     }
     text = f"{kind}:{written(chosen)}" if chosen else kind
     return text + "".join(f", with {name} of its own" for name in record["functions"])
+
+
+def _option(value: Any, registry: Mapping[str, type]) -> Any:
+    """An option that may be settings itself, or several."""
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return f"({', '.join(described_in_short(each, registry) for each in value)})"
+    return f"({described_in_short(value, registry)})" if isinstance(value, Mapping) else value
 
 
 def _network(record: Mapping[str, Any]) -> str:

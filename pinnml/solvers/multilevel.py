@@ -38,19 +38,19 @@ class Multilevel(Solver):
     """Nested iteration: train a level, refine it without changing the function, train on.
 
     inner: the solver of the last level, whose `steps` are the most that a level gets. coarse: that of the levels
-    before, `inner` if None; they only need to come near a good solution. levels: how many, the coarsest counted.
-    schedule: the most steps of each level instead, such as (800, 400, 200). A level ends when its solver has reached
-    its own end, stalled or has had its steps; the last one ends the solve. oversampling: levels before the last use
-    at most so many samples of a region for each of their parameters, None for all. adaptive: None to refine
-    everywhere, or the share of the squared residuals whose intervals are halved. transfer: whether a solver's state
-    is carried over, where it can be, or begins anew. One unit of work is a step on the coarsest level; it grows with
-    the number of intervals.
+    before, `inner` if None, or one for each of them; they only need to come near a good solution. levels: how many,
+    the coarsest counted. schedule: the most steps of each level instead, such as (800, 400, 200). A level ends when its
+    solver has reached its own end, stalled or has had its steps; the last one ends the solve. oversampling: levels
+    before the last use at most so many samples of a region for each of their parameters, None for all. adaptive: None
+    to refine everywhere, or the share of the squared residuals whose intervals are halved. transfer: whether a solver's
+    state is carried over, where it can be, or begins anew. One unit of work is a step on the coarsest level; it grows
+    with the number of intervals.
 
     Source: arXiv:2603.04827, algorithm 1.
     """
 
     inner: Solver = field(default_factory=lambda: LevenbergMarquardt(steps=200, patience=20))
-    coarse: Solver | None = None
+    coarse: Solver | Sequence[Solver] | None = None
     levels: int = 3
     schedule: Sequence[int] | None = None
     oversampling: float | None = None
@@ -63,8 +63,13 @@ class Multilevel(Solver):
         settle(self, whole_number, "levels")
         settle(self, flag, "transfer")
         _check_level_solver("inner", self.inner)
-        if self.coarse is not None:
-            _check_level_solver("coarse", self.coarse)
+        if isinstance(self.coarse, (list, tuple)):
+            object.__setattr__(self, "coarse", tuple(self.coarse))
+            if len(self.coarse) != self.levels - 1:
+                cure = f"give one solver for each level but the last, or levels={len(self.coarse) + 1}"
+                raise SettingsError("coarse", expected=f"{self.levels - 1} solvers", got=len(self.coarse), cure=cure)
+        for solver in self.coarse if isinstance(self.coarse, tuple) else () if self.coarse is None else (self.coarse,):
+            _check_level_solver("coarse", solver)
         if self.schedule is not None:
             object.__setattr__(self, "schedule", _checked_schedule(self.schedule, self.levels))
         if self.oversampling is not None and positive("oversampling", self.oversampling) < 1:
@@ -124,7 +129,9 @@ class Multilevel(Solver):
         return Step(fine, theta, State(state.level + 1, 0, inner, state.work, state.coarsest, part), report)
 
     def _solver(self, level: int) -> Solver:
-        return self.inner if level == self.levels - 1 else self.coarse or self.inner
+        if level == self.levels - 1 or self.coarse is None:
+            return self.inner
+        return self.coarse if isinstance(self.coarse, Solver) else self.coarse[level]
 
     def _limit(self, level: int) -> int:
         """The most steps of a level."""
