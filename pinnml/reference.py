@@ -99,7 +99,8 @@ def _verdict(parts: Discretisation, found: Found, expect: float | None) -> Verdi
     is_unknown = all(error is None for error in relative.values())
     difference = _difference(parts, network) if is_unknown and found.status.by_own_test else {}
     verdict = plain_verdict(parts, found.status, found.norms[-1], found.norms[-1] / (found.norms[0] or 1.0))
-    replaced = [term for term in problem.terms if term not in held and problem.domain.has_normal(term.region)]
+    others = (term for term in problem.terms if term not in held and term.region not in problem.data)
+    replaced = [term for term in others if problem.domain.has_normal(term.region)]
     left = unmet(problem, network, problem.parameters, replaced)
     steps = len(found.norms) - 1
     return replace(verdict, relative_l2=relative, difference=difference, expected=expect, steps=steps, unmet=left)
