@@ -40,6 +40,20 @@ def test_a_verdict_without_complaints_is_good():
     assert GOOD.summary == "good, error 3.0e-09, 3 steps, 1.50 s"
 
 
+@pytest.mark.parametrize(("times", "relative"), [(20.0, 1e-4), (100.0, 1e-6)])
+def test_more_test_functions_may_see_more(times: float, relative: float):
+    held_out, others = {**GOOD.held_out, "weak form": times * 1e-8}, {**GOOD.relative, "weak form": relative}
+    training = {**GOOD.training, "weak form": 1e-8}
+    assert replace(GOOD, held_out=held_out, relative=others, training=training, shares={}).good
+
+
+@pytest.mark.parametrize(("left", "good"), [(0.1, True), (0.5, False), (float("nan"), False)])
+def test_equations_that_a_weak_form_stands_for_are_to_be_met(left: float, good: bool):
+    verdict = replace(GOOD, unmet={"robin": left})
+    assert verdict.good == good
+    assert any("'robin'" in complaint for complaint in verdict.complaints) != good
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -54,12 +68,12 @@ def test_a_verdict_without_complaints_is_good():
         ({"expected": None, "relative_l2": {"u": None}, "difference": {"u": 0.2}}, r"second solve.* is 2\.0e-01 away"),
         (
             {
-                "held_out": {"balance": 1e-8, "wall": 1e-9, "weak form": 4e-8},
+                "held_out": {"balance": 1e-8, "wall": 1e-9, "weak form": 4e-7},
                 "training": {**GOOD.training, "weak form": 1e-8},
-                "relative": {**GOOD.relative, "weak form": 1e-9},
+                "relative": {**GOOD.relative, "weak form": 1e-4},
                 "shares": {},
             },
-            r"weak form leaves 4\.0 times as much with test functions of one degree more",
+            r"weak form leaves 40\.0 times as much with test functions of one degree more",
         ),
         (
             {"relative": {"balance": 1e-9, "wall": 1e-2}, "shares": {"balance": 1.0, "wall": 1e-5}},
