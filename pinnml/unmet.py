@@ -8,7 +8,7 @@ import torch
 
 from pinnml.blocks import Block
 from pinnml.equation import Term
-from pinnml.errors import MissingDerivativeError
+from pinnml.errors import MissingDerivativeError, SettingsError
 from pinnml.networks import Network
 from pinnml.problem import Problem
 from pinnml.relative import relative_residuals
@@ -20,7 +20,7 @@ POINTS, SEED = 500, 2**33
 def unmet(
     problem: Problem, network: Network, parameters: Mapping[str, float], terms: Sequence[Term]
 ) -> dict[str, float]:
-    """What is left of equations on faces beside the size of their terms; nothing of those that elements cannot tell.
+    """What is left of equations on faces beside the size of their terms; nothing where fields lack the derivatives.
 
     A weak form stands for conditions with derivatives: where it lacks their integral over a face, much is left of them.
     """
@@ -35,7 +35,7 @@ def unmet(
             block = Block.build(problem, network, (term,), face)
             with torch.no_grad():
                 pairs = [(each, network(each.inputs).coefficients) for each in (block, block.on(inside, network))]
-        except MissingDerivativeError:
+        except (MissingDerivativeError, SettingsError):  # the fields have no such derivative
             continue
         found |= relative_residuals([block], [pairs[0][1]], given, elsewhere=pairs[1:])
     return found

@@ -3,7 +3,8 @@
     python -m scripts.kan_study regression burgers --seeds 10 --jobs 2
 
 For each experiment and seed the same network is trained on its coarsest level alone, on its finest level alone, and
-through all levels, with B-splines and with the power-ReLU basis, beside a tanh network. (Of Burgers' equation the
+through all levels, with B-splines and with the power-ReLU basis, beside a tanh network; "falling" quarters the rate
+with each level. (Of Burgers' equation the
 levels have a quarter less, as published; the tanh network has its own number of steps.) One unit of work is a step on
 the coarsest level; a step costs as many units as there are times more intervals. Into the folder `--out` go
 <experiment>.csv, one line a run; <experiment>.json, all curves; and <experiment>.png: loss and error against work and
@@ -37,7 +38,14 @@ from problems import allen_cahn, burgers, interface, regression
 FAILED = 10.0
 #: What stands for the loss of a run that has none.
 LARGE = 1e300
-COLOURS = {"coarse": "#0072B2", "fine": "#D55E00", "multilevel": "#009E73", "reset": "#CC79A7", "tanh": "#555555"}
+COLOURS = {
+    "coarse": "#0072B2",
+    "fine": "#D55E00",
+    "multilevel": "#009E73",
+    "reset": "#CC79A7",
+    "falling": "#56B4E9",
+    "tanh": "#555555",
+}
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,12 @@ EXPERIMENTS: dict[str, Experiment] = {
     "interface": Experiment(
         interface.problem,
         {"width": 5, "depth": 1, "order": 4, "intervals": 4, "inputs": interface.stretched},
-        {"coarse": (18750, 0, 0, 0), "fine": (0, 0, 0, 2344), "multilevel": (1250, 1250, 1250, 1250)},
+        {
+            "coarse": (18750, 0, 0, 0),
+            "fine": (0, 0, 0, 2344),
+            "multilevel": (1250, 1250, 1250, 1250),
+            "falling": (1250, 1250, 1250, 1250),
+        },
         Adam(steps=10**6, rate=1e-2, ramp=10, patience=10**6),
         {"interior": 2401, "boundary": 200},
         bases=("spline", "relu"),
@@ -150,6 +163,14 @@ def settings(experiment: Experiment, basis: str, level: int) -> SplineNetwork:
     return replace(coarse, intervals=coarse.intervals * 2**level)
 
 
+def solver_of(experiment: Experiment, schedule: str, level: int) -> Solver:
+    """The solver of a level: with "falling" its rate is a quarter of that of the level before."""
+    if schedule != "falling":
+        return experiment.solver
+    assert isinstance(experiment.solver, Adam)
+    return replace(experiment.solver, rate=experiment.solver.rate / 4**level)
+
+
 def trained(run: Run) -> dict[str, Any]:
     """The outcome of one run: its curve by work and seconds, and its last loss and error."""
     torch.set_num_threads(1)
@@ -161,8 +182,10 @@ def trained(run: Run) -> dict[str, Any]:
         used = [level for level, number in enumerate(steps) if number]
         first = used[0]
         network = settings(experiment, run.basis, first)
+        solvers = [solver_of(experiment, run.schedule, level) for level in range(len(used))]
         solver = Multilevel(
-            inner=experiment.solver,
+            inner=solvers[-1],
+            coarse=solvers[:-1] or None,
             levels=len(used),
             schedule=[steps[level] for level in used],
             transfer=run.schedule != "reset",
@@ -196,10 +219,11 @@ def trained(run: Run) -> dict[str, Any]:
     }
 
 
-def runs_of(name: str, seeds: Sequence[int]) -> list[Run]:
+def runs_of(name: str, seeds: Sequence[int], schedules: Sequence[str] | None) -> list[Run]:
     experiment = EXPERIMENTS[name]
     pairs = [(basis, schedule) for basis in experiment.bases for schedule in experiment.schedules]
     pairs += [("tanh", "tanh")] * (experiment.baseline is not None)
+    pairs = [pair for pair in pairs if schedules is None or pair[1] in schedules]
     return [Run(name, basis, schedule, seed) for seed in seeds for basis, schedule in pairs]
 
 
@@ -263,10 +287,12 @@ def _warmed() -> None:
     solve(regression.problem(100), KAN(2, 1), Adam(steps=1))
 
 
-def study(name: str, seeds: Sequence[int], jobs: int, out: Path) -> list[dict[str, Any]]:
+def study(
+    name: str, seeds: Sequence[int], schedules: Sequence[str] | None, jobs: int, out: Path
+) -> list[dict[str, Any]]:
     """Run an experiment, write what it gave, and return its table."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_warmed) as pool:
-        records = list(pool.map(trained, runs_of(name, seeds)))
+        records = list(pool.map(trained, runs_of(name, seeds, schedules)))
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{name}.json").write_text(json.dumps(records))
     with (out / f"{name}.csv").open("w", newline="") as file:
@@ -282,9 +308,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiments", nargs="*", default=["regression", "burgers"], choices=EXPERIMENTS)
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--schedules", nargs="*", choices=COLOURS, help="these alone")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/kan_study"))
     arguments = parser.parse_args()
     for chosen in arguments.experiments:
         print(chosen)
-        print(json.dumps(study(chosen, range(arguments.seeds), arguments.jobs, arguments.out), indent=2))
+        print(
+            json.dumps(
+                study(chosen, range(arguments.seeds), arguments.schedules, arguments.jobs, arguments.out), indent=2
+            )
+        )
