@@ -130,17 +130,23 @@ class Cells:
         return self.nodes[:, : self.kind.corners]
 
     def numbered(self, dimension: int) -> tuple[np.ndarray, np.ndarray]:
-        """The edges, faces ... of all cells, shared ones once.
+        """The vertices, edges, faces ... of all cells, shared ones once.
 
         Their numbers by cell (C, k), in basix's order, and their corners (E, c), in the order of the first cell that
         has them.
         """
+        if dimension == 0:
+            used = np.zeros(len(self.points), dtype=bool)
+            used[self.corners] = True
+            return (np.cumsum(used) - 1)[self.corners], np.flatnonzero(used)[:, None]
         local = np.array(self.kind.entities(dimension))
         corners = self.corners[:, local]
         flat = corners.reshape(-1, local.shape[1])
         key = np.sort(flat, axis=1)[:, : dimension + 1]  # d + 1 corners tell entities of dimension d apart
         code = key[:, 0].astype(np.int64)
-        for column in key[:, 1:].T:
-            code = np.unique(code, return_inverse=True)[1] * len(self.points) + column
+        for place, column in enumerate(key[:, 1:].T):
+            if place:  # two numbers of points fit into one, three do not
+                code = np.unique(code, return_inverse=True)[1]
+            code = code * len(self.points) + column
         _, first, numbers = np.unique(code, return_index=True, return_inverse=True)
         return numbers.reshape(corners.shape[:2]), flat[first]

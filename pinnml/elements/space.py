@@ -41,7 +41,7 @@ class Space:
     def dofs(self) -> Tensor:
         """The number of each local function's degree of freedom, (C, k): those of vertices, edges, faces, insides."""
         numbers = self._numbers[0]
-        if self.element.family == "P":
+        if self.element.family == "P" and self.element.degree > 2:  # below, none has a neighbour to be mistaken for
             # a Lagrange function that lies otherwise is another one of the same cell: its number moves instead
             moved, which = self._transformed(np.arange(numbers.shape[1])[:, None])
             numbers = np.take_along_axis(numbers, moved[..., 0].argsort(axis=1)[which], axis=1)
