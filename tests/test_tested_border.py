@@ -284,3 +284,9 @@ def test_small_misfits_of_a_weak_form_are_notes():
 def test_equations_do_not_bear_the_name_of_weak_forms():
     with pytest.raises(ProblemError, match="'weak form of x'"):
         posed(MESH, equations=(Equation(lambda u: u, on="boundary", name="weak form of x"),))
+
+
+def test_a_coefficient_may_begin_at_zero():
+    problem = posed(MESH, weak=lambda u, v, k: k * dot(grad(u), grad(v)) - v, parameters={"k": 0.0})
+    system = prepared(problem, Features(10), points=60, tests=TestSpace(1))
+    assert "weak form" in system.rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from inspect import Parameter, Signature
@@ -110,10 +111,11 @@ def _term(problem: Problem, integrand: Integrand, region: str, tests: TestFuncti
 
 
 def _some_slopes(integrand: Integrand, problem: Problem) -> Tensor:
-    """The derivatives of the flux by u, (n, S, S), at a few points and random u."""
+    """The derivatives of the flux by u, (n, S, S), at a few points, random u and parameters away from their guesses."""
     few = integrand.on(torch.linspace(0, len(integrand.sample) - 1, FEW).round().long())
     u = torch.randn((FEW, integrand.size), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return few.slopes(u, {name: torch.tensor(value) for name, value in problem.parameters.items()}, graph=False)
+    known = {name: torch.tensor(value + math.sqrt(0.5)) for name, value in problem.parameters.items()}
+    return few.slopes(u, known, graph=False)
 
 
 def _check_covered(tests: TestFunctions, held: Tensor) -> None:
