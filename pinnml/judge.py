@@ -10,15 +10,13 @@ import torch
 
 from pinnml.calculus import total_order
 from pinnml.conditions import bare_faces
-from pinnml.equation import Term
 from pinnml.loop import Loop
 from pinnml.networks import Network
 from pinnml.problem import Problem
 from pinnml.provenance import provenance
 from pinnml.solution import ERROR_POINTS, ERROR_SEED, errors, fields_at, relative_l2, value_array
 from pinnml.solvers import Status
-from pinnml.system import System
-from pinnml.unmet import unmet
+from pinnml.unmet import replaced, unmet
 from pinnml.verdict import Verdict
 
 #: Random points that tell whether a field is zero.
@@ -56,7 +54,7 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         residuals=system.n_residuals,
         parameters_found=parameters,
         zero_fields=_zero_fields(system.problem, network, parameters, relative_errors),
-        unmet=unmet(system.problem, network, parameters, _replaced(system)),
+        unmet=unmet(system.problem, network, parameters, replaced(system.problem, system.rows)),
         warnings=tuple(bare_faces(system.problem, weakly=record["tests"] is not None)),
         seed=record["seed"],
         device=record["device"],
@@ -93,13 +91,6 @@ def unjudged(loop: Loop, record: Mapping[str, Any]) -> Verdict:
         notes=dict(loop.notes),
         provenance=provenance(),
     )
-
-
-def _replaced(system: System) -> list[Term]:
-    """The equations on faces for which a weak form stands."""
-    problem = system.problem
-    others = (term for term in problem.terms if term.name not in system.rows and term.region not in problem.data)
-    return [term for term in others if problem.domain.has_normal(term.region)]
 
 
 def _zero_fields(

@@ -34,7 +34,7 @@ from pinnml.provenance import provenance
 from pinnml.solution import ERROR_POINTS, ERROR_SEED, Solution, errors, fields_at, relative_l2, value_array
 from pinnml.solve import write_run
 from pinnml.solvers import Status
-from pinnml.unmet import unmet
+from pinnml.unmet import replaced, unmet
 from pinnml.verdict import Verdict
 
 #: The highest degree with which an answer is checked.
@@ -99,9 +99,7 @@ def _verdict(parts: Discretisation, found: Found, expect: float | None) -> Verdi
     is_unknown = all(error is None for error in relative.values())
     difference = _difference(parts, network) if is_unknown and found.status.by_own_test else {}
     verdict = plain_verdict(parts, found.status, found.norms[-1], found.norms[-1] / (found.norms[0] or 1.0))
-    others = (term for term in problem.terms if term not in held and term.region not in problem.data)
-    replaced = [term for term in others if problem.domain.has_normal(term.region)]
-    left = unmet(problem, network, problem.parameters, replaced)
+    left = unmet(problem, network, problem.parameters, replaced(problem, {term.name for term in held}))
     steps = len(found.norms) - 1
     return replace(verdict, relative_l2=relative, difference=difference, expected=expect, steps=steps, unmet=left)
 

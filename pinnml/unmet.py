@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 
@@ -15,6 +15,12 @@ from pinnml.relative import relative_residuals
 
 #: Random points of a region, and the stream that they come from.
 POINTS, SEED = 500, 2**33
+
+
+def replaced(problem: Problem, kept: Collection[str]) -> list[Term]:
+    """The equations on faces for which a weak form stands: all but those that are kept, by name."""
+    others = (term for term in problem.terms if term.name not in kept and term.region not in problem.data)
+    return [term for term in others if problem.domain.has_normal(term.region)]
 
 
 def unmet(

@@ -10,7 +10,7 @@ import torch
 from made_meshes import facet_corners, unit_box
 from shuffled import shuffled
 
-from pinnml import Equation, Mesh, Problem
+from pinnml import Equation, Mesh, Problem, Wrapped
 from pinnml.classical import Discretisation
 from pinnml.domains.cells import KINDS
 from pinnml.elements import Element, Form
@@ -74,3 +74,20 @@ def worst(found: Any, expected: Any) -> float:
     found, expected = (np.asarray(torch.as_tensor(each).detach()) for each in (found, expected))
     assert found.shape == expected.shape
     return float(np.abs(found - expected).max() / np.abs(expected).max())
+
+
+class Given(torch.nn.Module):
+    """A function of the inputs in the place of a network, with a number that would be trained."""
+
+    def __init__(self, function: Any):
+        super().__init__()
+        self.function, self.scale = function, torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scale * torch.stack(self.function(*x.unbind(1)), dim=1)
+
+
+def given(problem: Problem, function: Any) -> Any:
+    """The network that is a function of the axes of the unit square."""
+    generator = torch.Generator().manual_seed(0)
+    return Wrapped(Given(function)).build(problem.domain, problem.columns, generator, torch.float64, CPU)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import skfem
 import torch
-from forms import crooked, discretised, posed, uniform, worst
+from forms import crooked, discretised, given, posed, uniform, worst
 from skfem.helpers import curl as their_curl
 from skfem.helpers import dot as their_dot
 from skfem.helpers import grad as their_grad
 
-from pinnml import KAN, MLP, Element, Equation, Features, Mesh, Problem, TestSpace, Weak, Wrapped, curl, dot, grad
+from pinnml import KAN, MLP, Element, Equation, Features, Mesh, Problem, TestSpace, Weak, curl, dot, grad
 from pinnml.blocks import Block
 from pinnml.classical import constraint, element_network, essential
 from pinnml.domains.reference_cells import quadrature
@@ -94,23 +94,6 @@ def factor_of(system: System) -> torch.Tensor:
     pairing = system.blocks[-1].pairing
     assert pairing is not None
     return pairing.factor
-
-
-class Given(torch.nn.Module):
-    """A function of the inputs in the place of a network, with a number that would be trained."""
-
-    def __init__(self, function: Any):
-        super().__init__()
-        self.function, self.scale = function, torch.nn.Parameter(torch.ones(1))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.scale * torch.stack(self.function(*x.unbind(1)), dim=1)
-
-
-def given(problem: Problem, function: Any) -> Any:
-    """The network that is a function of the axes of the unit square."""
-    generator = torch.Generator().manual_seed(0)
-    return Wrapped(Given(function)).build(problem.domain, problem.columns, generator, torch.float64, CPU)
 
 
 def values(function: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

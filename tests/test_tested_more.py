@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from forms import uniform
+from forms import given, uniform
 from made_meshes import facet_corners, unit_box
+from test_verdict import GOOD
 
 from pinnml import (
     MLP,
@@ -24,7 +25,6 @@ from pinnml import (
     Recipe,
     TestSpace,
     Weak,
-    Wrapped,
     curl,
     div,
     dot,
@@ -39,7 +39,6 @@ from pinnml.cli.classical import test_space as space_from
 from pinnml.conditions import bare_faces
 from pinnml.errors import ProblemError, SettingsError
 from pinnml.solve import prepared
-from pinnml.solvers import Status
 from pinnml.solvers.head import balancing_weights
 from pinnml.system import System
 from pinnml.unmet import unmet
@@ -54,23 +53,6 @@ def rectangle(kind: str, n: int, width: float, height: float) -> Mesh:
     points, cells = unit_box(kind, n)
     faces = {name: facet_corners(kind, points, cells, axis, at) for name, (axis, at) in SIDES.items()}
     return Mesh(points[:, :2] * np.array([width, height]), cells, kind, faces=faces)
-
-
-class Given(torch.nn.Module):
-    """A function of the coordinates on the unit box in the place of a network."""
-
-    def __init__(self, function: Any):
-        super().__init__()
-        self.function, self.scale = function, torch.nn.Parameter(torch.ones(1))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.scale * torch.stack(self.function(*x.unbind(1)), dim=1)
-
-
-def given(problem: Problem, function: Any) -> Any:
-    generator = torch.Generator().manual_seed(0)
-    network = Wrapped(Given(function))
-    return network.build(problem.domain, problem.columns, generator, torch.float64, torch.device("cpu"))
 
 
 def system_of(problem: Problem, space: TestSpace, function: Any) -> System:
@@ -343,26 +325,8 @@ def test_straight_cells_may_leave_some_of_a_round_domain_and_no_more():
 
 def verdict(**changes: Any) -> Verdict:
     """A good one of a weak form beside an equation."""
-    names = ("wall", "weak form")
-    good = Verdict(
-        status=Status.CONVERGED,
-        relative_l2={"u": 1e-9},
-        held_out=dict.fromkeys(names, 1e-6),
-        training=dict.fromkeys(names, 1e-6),
-        relative=dict.fromkeys(names, 1e-6),
-        shares=dict.fromkeys(names, 0.5),
-        expected=1e-8,
-        seconds=1.0,
-        seconds_verify=1.0,
-        steps=1,
-        parameters=1,
-        residuals=1,
-        seed=0,
-        device="cpu",
-        dtype="float64",
-        solver="",
-        network="",
-    )
+    figures = dict.fromkeys(("wall", "weak form"), 1e-6)
+    good = replace(GOOD, held_out=figures, training=figures, relative=figures, shares=dict.fromkeys(figures, 0.5))
     return replace(good, **changes)
 
 

@@ -40,20 +40,6 @@ def test_a_verdict_without_complaints_is_good():
     assert GOOD.summary == "good, error 3.0e-09, 3 steps, 1.50 s"
 
 
-@pytest.mark.parametrize(("times", "relative"), [(20.0, 1e-4), (100.0, 1e-6)])
-def test_more_test_functions_may_see_more(times: float, relative: float):
-    held_out, others = {**GOOD.held_out, "weak form": times * 1e-8}, {**GOOD.relative, "weak form": relative}
-    training = {**GOOD.training, "weak form": 1e-8}
-    assert replace(GOOD, held_out=held_out, relative=others, training=training, shares={}).good
-
-
-@pytest.mark.parametrize(("left", "good"), [(0.1, True), (0.5, False), (float("nan"), False)])
-def test_equations_that_a_weak_form_stands_for_are_to_be_met(left: float, good: bool):
-    verdict = replace(GOOD, unmet={"robin": left})
-    assert verdict.good == good
-    assert any("'robin'" in complaint for complaint in verdict.complaints) != good
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
