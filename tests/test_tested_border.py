@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from forms import uniform
+from forms import crooked, uniform
 from test_tested_solve import PROBLEMS, posed, wave
 
 from pinnml import (
@@ -290,3 +290,21 @@ def test_a_coefficient_may_begin_at_zero():
     problem = posed(MESH, weak=lambda u, v, k: k * dot(grad(u), grad(v)) - v, parameters={"k": 0.0})
     system = prepared(problem, Features(10), points=60, tests=TestSpace(1))
     assert "weak form" in system.rows
+
+
+def test_rows_of_several_fields_and_regions_follow_one_another():
+    problem, _ = coupled(1.0)
+    faces = (Weak(lambda a, v_a: a * v_a, on="east"), Weak(lambda b, v_b: b * v_b, on="some"))
+    mesh = crooked("triangle", 3)
+    walls = tuple(Equation(wall, on="unnamed boundary", name=f"wall of {name}") for name, wall in WALLS.items())
+    weak = (faces[0], problem.weak[0], faces[1])  # a field before the other, and once more
+    system = prepared(
+        replace(problem, domain=mesh, equations=walls, weak=weak), Features(5), points=40, tests=TestSpace(1)
+    )
+    places = [place for rows in system.rows.values() for place in range(rows.start, rows.stop)]
+    assert places == list(range(system.n_residuals))
+    assert sum(block.pairing is not None for block in system.blocks) == 4
+    theta = system.initial() + 0.1
+    r, j = system.linearise(theta)
+    assert torch.allclose(r, system.residual(theta), rtol=1e-12, atol=1e-13)
+    assert torch.allclose(j, torch.autograd.functional.jacobian(system.residual, theta), rtol=1e-11, atol=1e-12)
