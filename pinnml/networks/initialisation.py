@@ -12,6 +12,8 @@ Layer = tuple[Tensor, Tensor]
 
 #: The steepest ridge that the box initialisation draws: a hinge in the very corner would make k unbounded.
 STEEPEST = 100.0
+#: Random directions of which the best are taken, for each one that is asked for.
+CANDIDATES = 20
 
 
 def glorot(inputs: int, outputs: int, generator: torch.Generator, *, first: bool) -> Layer:
@@ -90,6 +92,21 @@ def residual_box(layer: int, layers: int, width: int, generator: torch.Generator
     """
     growth = (1 + 1 / (layers - 1)) ** (layer - 2)
     return box(width, width, generator, side=growth, share=1 / (layers - 1))
+
+
+def directions(inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
+    """Unit vectors (e, k), each the farthest from the lines of those before it among many random ones.
+
+    Independent draws leave gaps, and a network learns slowly what lies along none of its directions.
+    Source: Mitchell's best-candidate sampling (doi:10.1145/127719.122736).
+    """
+    drawn = torch.randn((inputs, CANDIDATES * outputs), generator=generator, dtype=torch.float64)
+    drawn /= torch.linalg.vector_norm(drawn, dim=0)
+    chosen, nearness = [0], torch.zeros(drawn.shape[1], dtype=torch.float64)
+    for _ in range(outputs - 1):
+        nearness = torch.maximum(nearness, (drawn[:, chosen[-1]] @ drawn).abs())
+        chosen.append(int(nearness.argmin()))
+    return drawn[:, chosen]
 
 
 def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,11 +12,12 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pinnml.checks import choice, flag, settle, whole_number
+from pinnml.checks import choice, flag, not_negative, settle, whole_number
 from pinnml.domains import Domain
 from pinnml.errors import SettingsError
 from pinnml.networks.base import Coordinates, Inputs, Network
 from pinnml.networks.edges import BSplines, Edges, PowerReLUs
+from pinnml.networks.initialisation import directions
 from pinnml.networks.kan import NORMALISERS, SplineLayers
 from pinnml.networks.knots import Knots
 from pinnml.networks.nesting import change_of_basis, relu_basis
@@ -24,8 +26,8 @@ FIRST = ("spline", "linear")
 KNOTS = ("fixed", "layer", "input", "edge")
 #: Where the splines of inputs and of hidden values have their knots.
 INPUT_RANGE, HIDDEN_RANGE = (0.0, 1.0), (-1.0, 1.0)
-#: The size of the random part of an edge beside its line.
-BEND = 0.3
+#: The part of the knots that a linear first layer fills through a normaliser.
+FILLED = 0.995
 #: The largest part of a B-spline that may be lost to rounding in the power-ReLU basis.
 LARGEST_LOSS = 1e-3
 
@@ -42,10 +44,12 @@ class SplineNetwork(ABC):
     normalise: str = "none"
     bias: bool = False
     inputs: Coordinates | None = None
+    roughness: float = 0.03
 
     def __post_init__(self) -> None:
         settle(self, whole_number, "width", "depth", "order")
         settle(self, flag, "bias")
+        settle(self, not_negative, "roughness")
         for name, valid in (("first", FIRST), ("normalise", NORMALISERS)):
             choice(f"choice of {name}", getattr(self, name), valid)
         if self.normalise == "range" and self.first != "linear":
@@ -73,9 +77,9 @@ class SplineNetwork(ABC):
         self._check_digits(knots, dtype)
         sizes = list(pairwise([inputs.size] + [self.width] * self.depth + [columns]))
         layers = list(zip(knots, sizes[linear:], strict=True))
-        weights = [_linear(*sizes[0], generator)] if linear else []
+        weights = [self._linear(*sizes[0], generator)] if linear else []
         for each, (before, after) in layers:
-            weights.append(self._from_splines(_drawn(each, before, after, generator), each, after))
+            weights.append(self._from_splines(self._drawn(each, before, after, generator), each, after))
         edges = [self._edges(each, before, after) for each, (before, after) in layers[:-1]]
         edges.append(self._edges(knots[-1], self.width, None))
         biases = [torch.zeros(self.width, dtype=torch.float64) for _ in range(self.depth * self.bias)]
@@ -85,6 +89,20 @@ class SplineNetwork(ABC):
     def halved(self) -> Self | None:
         """The same with half the nodes, to compare with; None for one node."""
         return replace(self, width=self.width // 2) if self.width > 1 else None
+
+    def _linear(self, inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
+        """A first layer (e, k) that carries the unit box to the ends of the knots, through a normaliser nearly so."""
+        scale, weight = NORMALISERS[self.normalise], directions(inputs, outputs, generator)
+        reach = 1.0 if scale is None or self.normalise == "range" else math.atanh(FILLED) / scale
+        return reach * weight / weight.abs().sum(dim=0)
+
+    def _drawn(self, knots: Knots, inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
+        """Random lines on the edges, nearly straight, that together stay within the range of hidden values mostly."""
+        low, high = knots.inner[0], knots.inner[-1]
+        line = (2 * knots.spots - low - high) / (high - low)  # the weights of the function that rises from -1 to 1
+        slope = 2 * torch.rand((inputs, 1, outputs), generator=generator, dtype=torch.float64) - 1
+        rough = torch.randn((inputs, knots.size, outputs), generator=generator, dtype=torch.float64)
+        return ((slope * line[:, None] + self.roughness * rough) / inputs**0.5).flatten(end_dim=1)
 
     def _knots(self) -> list[Knots]:
         """The knots of every layer that has edge functions."""
@@ -113,10 +131,10 @@ class KAN(SplineNetwork):
     between the ends of the knots, one number or one for each layer of splines; first: "spline" on every edge of the
     first layer, or "linear"; normalise: "tanh" or "sigmoid" (2 sigmoid - 1) keeps hidden values between the knots,
     "range" the directions of a linear first layer, and values behind splines as "tanh" does, "none" lets splines go on
-    as polynomials; bias: one for each hidden node, with which values may leave again; inputs: as for MLP. knots:
-    "fixed", or trained: one set for each "layer", "input" or "edge" (the head has one for each input at most);
-    least_span: the smallest span of trained knots, as a part of the mean one. Raises SettingsError for settings that
-    cannot be.
+    as polynomials; bias: one for each hidden node, with which values may leave again; inputs: as for MLP; roughness:
+    splines begin as lines with a random part of this size. knots: "fixed", or trained: one set for each "layer",
+    "input" or "edge" (the head has one for each input at most); least_span: the smallest span of trained knots, as a
+    part of the mean one. Raises SettingsError for settings that cannot be.
     """
 
     knots: str = "fixed"
@@ -177,18 +195,3 @@ def cancellation(knots: Knots) -> float:
     """The largest sum_j |A_ij| psi_j(x): how large the terms are of which a B-spline, of size one, is the sum."""
     x = torch.linspace(float(knots.inner[0]), float(knots.inner[-1]), 201, dtype=knots.t.dtype)
     return float((relu_basis(knots, x) @ change_of_basis(knots).abs().mT).max())
-
-
-def _linear(inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
-    """Rows that carry the unit box into the range of hidden values."""
-    weight = 2 * torch.rand((inputs, outputs), generator=generator, dtype=torch.float64) - 1
-    return weight / weight.abs().sum(dim=0)
-
-
-def _drawn(knots: Knots, inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
-    """Random lines on the edges, bent a little, that together stay within the range of hidden values mostly."""
-    low, high = knots.inner[0], knots.inner[-1]
-    line = (2 * knots.spots - low - high) / (high - low)  # the weights of the function that rises from -1 to 1
-    slope = 2 * torch.rand((inputs, 1, outputs), generator=generator, dtype=torch.float64) - 1
-    bent = torch.randn((inputs, knots.size, outputs), generator=generator, dtype=torch.float64)
-    return ((slope * line[:, None] + BEND * bent) / inputs**0.5).flatten(end_dim=1)
