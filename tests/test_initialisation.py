@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinnml import MLP, Box, Features, Periodic
+from pinnml import KAN, MLP, Box, Features, MultichannelMLP, Periodic
 from pinnml.calculus import total_order
 from pinnml.domains import Domain
 from pinnml.networks import Network, NetworkSettings, Perceptron
-from pinnml.networks.initialisation import Ridges, residual_box
+from pinnml.networks.initialisation import Ridges, directions, residual_box
+from pinnml.networks.kan import SplineLayers
 
 UNIT = Box(x=(0, 1), y=(0, 1))
 MIXED = Box(x=(-1, 2), y=Periodic(0, 3))
@@ -143,3 +144,59 @@ def test_weights_are_drawn_from_the_generator_alone_and_then_moved(settings):
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["basis.weights.0"], other["basis.weights.0"])
     assert all(torch.equal(first[name].float(), single[name]) for name in first)
+
+
+# Spline networks
+
+
+def widest_gap(lines: Tensor) -> float:
+    """The widest angle, in degrees, between neighbours among the lines along vectors (2, k)."""
+    angles = torch.rad2deg(torch.atan2(lines[1], lines[0])).remainder(180).sort().values
+    return float(torch.cat([angles, angles[:1] + 180]).diff().max())
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_directions_leave_no_gaps(seed):
+    generator = torch.Generator().manual_seed(seed)
+    found = directions(2, 20, generator)
+    torch.testing.assert_close(torch.linalg.vector_norm(found, dim=0), torch.ones(20, dtype=torch.float64))
+    even = 180 / 20
+    assert widest_gap(found) < 2 * even
+    # independent draws fail this: of ten sets of twenty lines hardly one has no gap of twice the mean
+    assert widest_gap(torch.randn((2, 20), generator=generator, dtype=torch.float64)) > 2 * even
+
+
+def test_directions_in_space_are_farther_apart_than_independent_ones():
+    def nearest(lines: Tensor) -> float:
+        cosines = (lines.mT @ lines).abs() - torch.eye(lines.shape[1], dtype=torch.float64)
+        return float(torch.rad2deg(torch.acos(cosines.max())))
+
+    generator = torch.Generator().manual_seed(0)
+    independent = torch.randn((3, 20), generator=generator, dtype=torch.float64)
+    independent /= torch.linalg.vector_norm(independent, dim=0)
+    assert nearest(directions(3, 20, generator)) > 20 > 2 * nearest(independent)
+
+
+@pytest.mark.parametrize(("normalise", "scale"), [("tanh", 1.0), ("sigmoid", 0.5)])
+def test_a_linear_first_layer_fills_the_knots_through_its_normaliser(normalise, scale):
+    network = build(KAN(20, 1, first="linear", normalise=normalise))
+    assert isinstance(network.basis, SplineLayers)
+    corners = network.basis.weights[0].abs().sum(dim=0)  # the largest w.(2 x - 1) of the unit box
+    torch.testing.assert_close(torch.tanh(scale * corners), torch.full((20,), 0.995, dtype=torch.float64))
+    plain = build(KAN(20, 1, first="linear")).basis
+    assert isinstance(plain, SplineLayers)
+    torch.testing.assert_close(plain.weights[0].abs().sum(dim=0), torch.ones(20, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("kind", [KAN, MultichannelMLP])
+def test_splines_without_roughness_begin_as_lines(kind):
+    x = torch.rand((50, 2), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+    def bend(roughness: float, intervals: int) -> float:
+        network = build(kind(4, 2, order=4, intervals=intervals, roughness=roughness))
+        jets = network(network.inputs(x, total_order(UNIT.axes, 2)))
+        return float(jets.coefficients[3:].abs().max() / jets.coefficients[1:3].abs().max())
+
+    assert bend(0.0, 20) < 1e-9  # the power-ReLU basis loses 5e-12 of a spline, h^-2 times that of its bend
+    # second derivatives of a random part grow as the square of the number of intervals
+    assert 5 < bend(1e-4, 20) / bend(1e-4, 5) < 50
