@@ -117,7 +117,7 @@ REGRESSION = Experiment(
 )
 BURGERS = Experiment(
     burgers_by_penalty,
-    {"width": 20, "depth": 2, "order": 4, "intervals": 5, "first": "linear", "normalise": "tanh"},
+    {"width": 20, "depth": 2, "order": 4, "intervals": 5, "first": "linear", "normalise": "tanh", "reach": 3},
     {
         "coarse": (3200, 0, 0),
         "fine": (0, 0, 800),
@@ -301,8 +301,11 @@ def study(
     name: str, seeds: Sequence[int], schedules: Sequence[str] | None, jobs: int, out: Path
 ) -> list[dict[str, Any]]:
     """Run an experiment, write what it gave, and return its table."""
+    runs = runs_of(name, seeds, schedules)
+    if not runs:
+        raise SystemExit(f"{name} has none of these schedules; choose from {', '.join(EXPERIMENTS[name].schedules)}")
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_warmed) as pool:
-        records = list(pool.map(trained, runs_of(name, seeds, schedules)))
+        records = list(pool.map(trained, runs))
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{name}.json").write_text(json.dumps(records))
     with (out / f"{name}.csv").open("w", newline="") as file:
@@ -316,7 +319,7 @@ def study(
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiments", nargs="*", default=["regression", "burgers"], choices=EXPERIMENTS)
+    parser.add_argument("experiments", nargs="+", choices=EXPERIMENTS)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--schedules", nargs="*", choices=COLOURS, help="these alone")
     parser.add_argument("--jobs", type=int, default=1)

@@ -11,15 +11,15 @@ import torch
 from catalogue import PROBLEMS, system
 from torch import Tensor
 
-from pinnml import KAN, Adam, Box, Equation, MultichannelMLP, Problem, solve
+from pinnml import KAN, Adam, Box, Equation, MultichannelMLP, Multilevel, Problem, solve
 from pinnml.calculus import Jet, total_order
 from pinnml.errors import SettingsError
 from pinnml.networks import Marking, Network
 from pinnml.networks.edges import BSplines, Entry
 from pinnml.networks.kan import SplineLayers
 from pinnml.networks.knots import Knots, free_knots, split_logits
-from pinnml.networks.nesting import change_of_basis
-from pinnml.networks.spline_settings import SplineNetwork, cancellation
+from pinnml.networks.nesting import cancellation, change_of_basis
+from pinnml.networks.spline_settings import SplineNetwork
 from pinnml.networks.splines import LocalProduct
 from pinnml.system import System
 
@@ -315,6 +315,12 @@ def test_single_precision_is_refused_where_relus_lose_their_digits():
             solve(problem, settings, Adam(steps=1), points=50, dtype=torch.float32)
     for settings in (MultichannelMLP(order=2, intervals=40), KAN(order=4, intervals=160)):
         solve(problem, settings, Adam(steps=1), points=50, dtype=torch.float32)
+    # so are finer levels, and double precision where it does not suffice: h^-11 is 1e13
+    finer = Multilevel(inner=Adam(steps=1), levels=4)
+    with pytest.raises(SettingsError, match="single precision"):
+        solve(problem, MultichannelMLP(order=4, intervals=5), finer, points=50, dtype=torch.float32)
+    with pytest.raises(SettingsError, match="double precision"):
+        solve(problem, MultichannelMLP(order=12, intervals=64), Adam(steps=1), points=50)
     # the figure in the message is the size of the cancellation: within ten times of the measured 1e-2
     assert 1e-3 < 1.2e-7 * cancellation(Knots.uniform(-1.0, 1.0, 40, 4)) < 1e-1
 

@@ -177,15 +177,14 @@ def test_directions_in_space_are_farther_apart_than_independent_ones():
     assert nearest(directions(3, 20, generator)) > 20 > 2 * nearest(independent)
 
 
-@pytest.mark.parametrize(("normalise", "scale"), [("tanh", 1.0), ("sigmoid", 0.5)])
-def test_a_linear_first_layer_fills_the_knots_through_its_normaliser(normalise, scale):
-    network = build(KAN(20, 1, first="linear", normalise=normalise))
+@pytest.mark.parametrize(
+    ("normalise", "reach", "furthest"), [("tanh", 3.0, 3.0), ("sigmoid", 3.0, 6.0), ("none", 3.0, 1.0)]
+)
+def test_a_linear_first_layer_reaches_as_far_into_its_normaliser_as_asked(normalise, reach, furthest):
+    network = build(KAN(20, 1, first="linear", normalise=normalise, reach=reach))
     assert isinstance(network.basis, SplineLayers)
     corners = network.basis.weights[0].abs().sum(dim=0)  # the largest w.(2 x - 1) of the unit box
-    torch.testing.assert_close(torch.tanh(scale * corners), torch.full((20,), 0.995, dtype=torch.float64))
-    plain = build(KAN(20, 1, first="linear")).basis
-    assert isinstance(plain, SplineLayers)
-    torch.testing.assert_close(plain.weights[0].abs().sum(dim=0), torch.ones(20, dtype=torch.float64))
+    torch.testing.assert_close(corners, torch.full((20,), furthest, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("kind", [KAN, MultichannelMLP])

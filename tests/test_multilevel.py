@@ -210,6 +210,12 @@ def test_moments_of_adam_are_carried_over():
     assert float(new["exp_avg_sq"].max()) <= float(old["exp_avg_sq"].max()) * (1 + 1e-12)
 
 
+def test_the_rate_of_adam_goes_on_where_it_was():
+    solver = Adam(ramp=10, decay=0.5, cycle=7)
+    before, after = refined_state(solver, 4)
+    assert (before.step, after.step) == (3, 4)
+
+
 def test_a_level_begins_anew_where_nothing_is_to_be_carried_over():
     solver = Multilevel(inner=Adam(), levels=2, schedule=(3, 1), transfer=False)
     system = prepared(wave(), KAN(3, 1, intervals=4))

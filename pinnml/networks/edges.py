@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pinnml.calculus import Jet
 from pinnml.networks.base import Trace
 from pinnml.networks.knots import Knots, free_knots, span_logits, split_logits
-from pinnml.networks.nesting import refinement, relu_refinement
+from pinnml.networks.nesting import check_digits, refinement, relu_refinement
 from pinnml.networks.splines import LocalProduct, dense, interval_of, pieces, series, windows
 
 #: From this many functions for each one that is not zero, products leave the zeros out (measured).
@@ -221,6 +221,7 @@ class PowerReLUs(Edges):
         """The functions on finer knots, and P."""
         old = Knots(_exact(self.get_buffer("t")), self.order)
         new = old.split(None if marked is None else marked[0].cpu())
+        check_digits(new, self.knots.dtype)
         finer = PowerReLUs(new.t, self.order, self.inputs).to(self.knots)
         return finer, relu_refinement(old, new)[None, None].to(self.knots)
 

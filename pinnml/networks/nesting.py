@@ -13,6 +13,9 @@ from torch import Tensor
 from pinnml.errors import SettingsError
 from pinnml.networks.knots import Knots
 
+#: The largest part of a B-spline that may be lost to rounding in the power-ReLU basis.
+LARGEST_LOSS = 1e-3
+
 
 def relu_basis(knots: Knots, x: Tensor) -> Tensor:
     """The power-ReLU functions relu(x - t_j)^(r-1), j = 1-r, ..., n-1, (..., N): the same space on [low, high]."""
@@ -102,6 +105,26 @@ def relu_refinement(coarse: Knots, fine: Knots) -> Tensor:
     scale = torch.full_like(p, ratio ** (r - 1))
     scale[:r] = 1.0
     return scale * p
+
+
+def check_digits(knots: Knots, dtype: torch.dtype) -> None:
+    """Refuse knots on which rounding loses too much of a spline that is a sum of power-ReLU functions."""
+    loss = torch.finfo(dtype).eps * cancellation(knots)
+    if loss > LARGEST_LOSS:
+        precision = "single" if dtype == torch.float32 else "double"
+        cure = "a lower order, fewer intervals or levels, or a KAN (the same functions in a local basis)"
+        raise SettingsError(
+            f"the power-ReLU basis loses too many digits in {precision} precision",
+            expected=f"at most {LARGEST_LOSS:g} of a spline lost to rounding",
+            got=f"{loss:.1g} with order {knots.order} and {knots.intervals} intervals",
+            cure=f"choose {'float64, ' if precision == 'single' else ''}{cure}",
+        )
+
+
+def cancellation(knots: Knots) -> float:
+    """The largest sum_j |A_ij| psi_j(x): how large the terms are of which a B-spline, of size one, is the sum."""
+    x = torch.linspace(float(knots.inner[0]), float(knots.inner[-1]), 201, dtype=knots.t.dtype)
+    return float((relu_basis(knots, x) @ change_of_basis(knots).abs().mT).max())
 
 
 def _powers(knots: Knots) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pinnml.checks import choice, flag, not_negative, settle, whole_number
+from pinnml.checks import choice, flag, not_negative, positive, settle, whole_number
 from pinnml.domains import Domain
 from pinnml.errors import SettingsError
 from pinnml.networks.base import Coordinates, Inputs, Network
@@ -20,16 +19,12 @@ from pinnml.networks.edges import BSplines, Edges, PowerReLUs
 from pinnml.networks.initialisation import directions
 from pinnml.networks.kan import NORMALISERS, SplineLayers
 from pinnml.networks.knots import Knots
-from pinnml.networks.nesting import change_of_basis, relu_basis
+from pinnml.networks.nesting import change_of_basis, check_digits
 
 FIRST = ("spline", "linear")
 KNOTS = ("fixed", "layer", "input", "edge")
 #: Where the splines of inputs and of hidden values have their knots.
 INPUT_RANGE, HIDDEN_RANGE = (0.0, 1.0), (-1.0, 1.0)
-#: The part of the knots that a linear first layer fills through a normaliser.
-FILLED = 0.995
-#: The largest part of a B-spline that may be lost to rounding in the power-ReLU basis.
-LARGEST_LOSS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -45,11 +40,13 @@ class SplineNetwork(ABC):
     bias: bool = False
     inputs: Coordinates | None = None
     roughness: float = 0.03
+    reach: float = 1.0
 
     def __post_init__(self) -> None:
         settle(self, whole_number, "width", "depth", "order")
         settle(self, flag, "bias")
         settle(self, not_negative, "roughness")
+        settle(self, positive, "reach")
         for name, valid in (("first", FIRST), ("normalise", NORMALISERS)):
             choice(f"choice of {name}", getattr(self, name), valid)
         if self.normalise == "range" and self.first != "linear":
@@ -91,9 +88,9 @@ class SplineNetwork(ABC):
         return replace(self, width=self.width // 2) if self.width > 1 else None
 
     def _linear(self, inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
-        """A first layer (e, k) that carries the unit box to the ends of the knots, through a normaliser nearly so."""
+        """A first layer (e, k) that carries the unit box to the ends of the knots, or `reach` into the normaliser."""
         scale, weight = NORMALISERS[self.normalise], directions(inputs, outputs, generator)
-        reach = 1.0 if scale is None or self.normalise == "range" else math.atanh(FILLED) / scale
+        reach = 1.0 if scale is None or self.normalise == "range" else self.reach / scale
         return reach * weight / weight.abs().sum(dim=0)
 
     def _drawn(self, knots: Knots, inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
@@ -132,7 +129,8 @@ class KAN(SplineNetwork):
     first layer, or "linear"; normalise: "tanh" or "sigmoid" (2 sigmoid - 1) keeps hidden values between the knots,
     "range" the directions of a linear first layer, and values behind splines as "tanh" does, "none" lets splines go on
     as polynomials; bias: one for each hidden node, with which values may leave again; inputs: as for MLP; roughness:
-    splines begin as lines with a random part of this size. knots: "fixed", or trained: one set for each "layer",
+    splines begin as lines with a random part of this size; reach: how far a linear first layer carries the box into
+    tanh, or sigmoid, at the start. knots: "fixed", or trained: one set for each "layer",
     "input" or "edge" (the head has one for each input at most); least_span: the smallest span of trained knots, as a
     part of the mean one. Raises SettingsError for settings that cannot be.
     """
@@ -144,7 +142,8 @@ class KAN(SplineNetwork):
         super().__post_init__()
         choice("choice of knots", self.knots, KNOTS)
         if not (isinstance(self.least_span, (int, float)) and 0 < self.least_span < 1):
-            raise SettingsError("least_span", expected="a number between 0 and 1", got=repr(self.least_span))
+            cure = "leave it out for a tenth of the mean span"
+            raise SettingsError("least_span", expected="a number between 0 and 1", got=repr(self.least_span), cure=cure)
 
     def _check_digits(self, knots: list[Knots], dtype: torch.dtype) -> None:
         """Local pieces keep their digits in either precision."""
@@ -165,9 +164,9 @@ class KAN(SplineNetwork):
 class MultichannelMLP(SplineNetwork):
     """Settings of the same network in the power-ReLU basis: a perceptron with N channels for each node.
 
-    Options as of KAN, and from the same seed the same function; the geometry that a gradient solver sees is another
-    (arXiv:2603.04827, section 3), worse conditioned. Raises SettingsError for settings that cannot be, and for single
-    precision where rounding would lose more than a thousandth of a spline.
+    Options as of KAN but for trained knots, and from the same seed the same function; the geometry that a gradient
+    solver sees is another (arXiv:2603.04827, section 3), worse conditioned. Raises SettingsError for settings that
+    cannot be, and where rounding would lose more than a thousandth of a spline, here and on finer levels.
     """
 
     def _edges(self, knots: Knots, inputs: int, outputs: int | None) -> PowerReLUs:
@@ -179,19 +178,5 @@ class MultichannelMLP(SplineNetwork):
         return torch.einsum("piq,ij->pjq", weight.view(-1, knots.size, outputs), a).flatten(end_dim=1)
 
     def _check_digits(self, knots: list[Knots], dtype: torch.dtype) -> None:
-        if dtype != torch.float32:
-            return
-        loss = max(torch.finfo(dtype).eps * cancellation(each) for each in knots)
-        if loss > LARGEST_LOSS:
-            raise SettingsError(
-                "the power-ReLU basis loses too many digits in single precision",
-                expected=f"at most {LARGEST_LOSS:g} of a spline lost to rounding",
-                got=f"{loss:.1g} with order {self.order} and {max(each.intervals for each in knots)} intervals",
-                cure="choose float64, a KAN (the same functions in a local basis), a lower order or fewer intervals",
-            )
-
-
-def cancellation(knots: Knots) -> float:
-    """The largest sum_j |A_ij| psi_j(x): how large the terms are of which a B-spline, of size one, is the sum."""
-    x = torch.linspace(float(knots.inner[0]), float(knots.inner[-1]), 201, dtype=knots.t.dtype)
-    return float((relu_basis(knots, x) @ change_of_basis(knots).abs().mT).max())
+        for each in knots:
+            check_digits(each, dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -75,7 +75,10 @@ class Adam(Solver):
         return rate * (LOWEST + (1 - LOWEST) * fall)
 
     def carried(self, state: State, system: System, theta: Tensor, prolong: Callable[[Tensor], Tensor]) -> State:
-        """Both moments on the finer level: of splines half as wide they are as large, up to a common factor."""
+        """Both moments on the finer level: of splines half as wide they are as large, up to a common factor.
+
+        The rate goes on where it was.
+        """
         fresh = self.init(system, theta)
         old = state.optimiser.state[state.parameter]
         fresh.optimiser.state[fresh.parameter] = {
@@ -83,7 +86,7 @@ class Adam(Solver):
             "exp_avg": prolong(old["exp_avg"]),
             "exp_avg_sq": prolong(old["exp_avg_sq"].sqrt()).square(),
         }
-        return fresh
+        return replace(fresh, step=state.step)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -162,6 +162,6 @@ def _checked_schedule(schedule: object, levels: int) -> tuple[int, ...]:
         raise SettingsError("schedule", expected=f"{levels} numbers", got=repr(schedule), cure=cure)
     numbers = tuple(whole_number("steps of a level", number) for number in schedule)
     if len(numbers) != levels:
-        cure = f"write levels={len(numbers)}, or one number for each level"
+        cure = f"write levels={len(numbers)}, or one number for each level" if numbers else "write one for each level"
         raise SettingsError("schedule", expected=f"{levels} numbers", got=schedule, cure=cure)
     return numbers
