@@ -23,6 +23,7 @@ from pinnml import (
     Problem,
     solve,
 )
+from pinnml.cli.settings import chosen
 from pinnml.cli.summary import described_in_short
 from pinnml.errors import SettingsError
 from pinnml.networks.knots import Knots
@@ -70,7 +71,9 @@ def test_every_level_may_have_a_solver_of_its_own():
     assert [(level, steps) for level, steps, _ in levels_of(solver)] == [(0, 5), (1, 4), (2, 3)]
     record = described(solver)
     assert [each["kind"] for each in record["coarse"]] == ["adam", "lbfgs"]
-    assert "coarse=(adam:steps=5, lbfgs:steps=4)" in described_in_short(record, SOLVERS)
+    text = described_in_short(record, SOLVERS)
+    assert "coarse=((adam:steps=5),(lbfgs:steps=4))" in text
+    assert chosen(text, "solver", SOLVERS, None) == solver
     with pytest.raises(SettingsError, match="coarse") as caught:
         Multilevel(coarse=coarse, levels=2)
     assert "levels=3" in str(caught.value.cure)

@@ -78,7 +78,10 @@ def _fitted(value: Any, hint: Any, what: str) -> Any:
     """The value as its annotation wants it: an int where only floats are known is made one."""
     kinds = _kinds(hint)
     if Solver in kinds and isinstance(value, str):
-        return chosen(value.removeprefix("(").removesuffix(")"), "solver", SOLVERS, None)
+        inside = value.removeprefix("(").removesuffix(")")
+        if inside.startswith("("):
+            return tuple(_fitted(part.strip(), Solver, what) for part in split(inside))
+        return chosen(inside, "solver", SOLVERS, None)
     if bool in kinds and isinstance(value, str) and value.lower() in ("true", "false"):
         value = value.lower() == "true"
     if _is_number(value) and int not in kinds and float in kinds:

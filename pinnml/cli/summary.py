@@ -71,7 +71,7 @@ def described_in_short(record: Mapping[str, Any], registry: Mapping[str, type]) 
 def _option(value: Any, registry: Mapping[str, type]) -> Any:
     """An option that may be settings itself, or several."""
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
-        return f"({', '.join(described_in_short(each, registry) for each in value)})"
+        return f"({','.join(_option(each, registry) for each in value)})"
     return f"({described_in_short(value, registry)})" if isinstance(value, Mapping) else value
 
 
