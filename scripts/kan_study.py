@@ -305,7 +305,11 @@ def study(
     if not runs:
         raise SystemExit(f"{name} has none of these schedules; choose from {', '.join(EXPERIMENTS[name].schedules)}")
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_warmed) as pool:
-        records = list(pool.map(trained, runs))
+        records = []
+        for run, record in zip(runs, pool.map(trained, runs), strict=True):
+            records.append(record)
+            found = f"loss {record['loss']:.2e}, error {record['error'] or float('nan'):.2e}, {record['seconds']:.0f} s"
+            print(f"{len(records)} of {len(runs)}: {run.basis} {run.schedule}, seed {run.seed}: {found}", flush=True)
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{name}.json").write_text(json.dumps(records))
     with (out / f"{name}.csv").open("w", newline="") as file:
