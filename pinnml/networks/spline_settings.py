@@ -39,7 +39,7 @@ class SplineNetwork(ABC):
     normalise: str = "none"
     bias: bool = False
     inputs: Coordinates | None = None
-    roughness: float = 0.03
+    roughness: float = 0.3
     reach: float = 1.0
 
     def __post_init__(self) -> None:

@@ -17,6 +17,8 @@ from pinnml.system import System
 LOWEST = 0.01
 #: Steps of conjugate gradients at most: P^T P of splines is well conditioned.
 LIFT_STEPS = 100
+#: Where the equations overflow stands a wall, so many times as high as the loss, from which a line search turns back.
+WALL = 2.0
 #: Evaluations that the line search of one iteration may take.
 SEARCHES = 25
 
@@ -121,7 +123,10 @@ class LBFGS(Solver):
         """`inner` iterations."""
 
         def closure() -> float:
-            loss, state.parameter.grad = system.loss_and_gradient(state.parameter)
+            loss, gradient = system.loss_and_gradient(state.parameter)
+            if not bool(torch.isfinite(loss) & torch.isfinite(gradient).all()):
+                loss, gradient = WALL * state.losses[-1], torch.zeros_like(gradient)
+            state.parameter.grad = gradient
             return float(loss)
 
         before = state.parameter.detach().clone()
