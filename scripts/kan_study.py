@@ -39,7 +39,7 @@ FAILED = 10.0
 #: What stands for the loss of a run that has none.
 LARGE = 1e300
 #: A start that suits gradient solvers.
-SMOOTH = {"roughness": 0.03, "reach": 3}
+SMOOTH = {"roughness": 0.03, "reach": 3, "spread": True}
 COLOURS = {
     "coarse": "#0072B2",
     "fine": "#D55E00",

@@ -41,10 +41,11 @@ class SplineNetwork(ABC):
     inputs: Coordinates | None = None
     roughness: float = 0.3
     reach: float = 1.0
+    spread: bool = False
 
     def __post_init__(self) -> None:
         settle(self, whole_number, "width", "depth", "order")
-        settle(self, flag, "bias")
+        settle(self, flag, "bias", "spread")
         settle(self, not_negative, "roughness")
         settle(self, positive, "reach")
         for name, valid in (("first", FIRST), ("normalise", NORMALISERS)):
@@ -89,8 +90,9 @@ class SplineNetwork(ABC):
 
     def _linear(self, inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
         """A first layer (e, k) that carries the unit box to the ends of the knots, or `reach` into the normaliser."""
-        scale, weight = NORMALISERS[self.normalise], directions(inputs, outputs, generator)
-        reach = 1.0 if scale is None or self.normalise == "range" else self.reach / scale
+        uniform = 2 * torch.rand((inputs, outputs), generator=generator, dtype=torch.float64) - 1
+        weight = directions(inputs, outputs, generator) if self.spread else uniform
+        reach = self.reach if self.normalise in ("tanh", "sigmoid") else 1.0
         return reach * weight / weight.abs().sum(dim=0)
 
     def _drawn(self, knots: Knots, inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
@@ -130,9 +132,9 @@ class KAN(SplineNetwork):
     "range" the directions of a linear first layer, and values behind splines as "tanh" does, "none" lets splines go on
     as polynomials; bias: one for each hidden node, with which values may leave again; inputs: as for MLP; roughness:
     splines begin as lines with a random part of this size; reach: how far a linear first layer carries the box into
-    tanh, or sigmoid, at the start. knots: "fixed", or trained: one set for each "layer",
-    "input" or "edge" (the head has one for each input at most); least_span: the smallest span of trained knots, as a
-    part of the mean one. Raises SettingsError for settings that cannot be.
+    tanh, or sigmoid, at the start; spread: whether its directions are as far apart as can be. knots: "fixed", or
+    trained: one set for each "layer", "input" or "edge" (the head has one for each input at most); least_span: the
+    smallest span of trained knots, as a part of the mean one. Raises SettingsError for settings that cannot be.
     """
 
     knots: str = "fixed"
