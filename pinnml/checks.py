@@ -53,6 +53,14 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
+def function(name: str, value: Any) -> Callable[..., Any]:
+    """Something that can be called."""
+    if not callable(value):
+        cure = f"write a function of the coordinates by name, such as {name}=lambda x, t: (x, torch.exp(-t))"
+        raise SettingsError(name, expected="a function", got=repr(value), cure=cure)
+    return value
+
+
 def choice(kind: str, value: Any, valid: Iterable[str]) -> str:
     """One of a few names."""
     valid = tuple(valid)

@@ -94,15 +94,18 @@ class MissingExtraError(PinnmlError, ImportError):
     """An optional package is not installed."""
 
 
-def unknown_name(kind: str, name: object, valid: Iterable[str], *, where: str = "") -> UnknownNameError:
-    """The error for a name that is not among `valid`, with the nearest one suggested."""
+def unknown_name(
+    kind: str, name: object, valid: Iterable[str], *, where: str = "", cure: str | None = None
+) -> UnknownNameError:
+    """The error for a name that is not among `valid`, with the nearest one suggested where no cure is known."""
     valid = sorted(valid)
     near = get_close_matches(str(name), valid, n=1)
+    guess = f"did you mean '{near[0]}'?" if near else f"use one of the names above, or leave the {kind} out"
     return UnknownNameError(
         f"unknown {kind} '{name}'{' in ' + where if where else ''}",
         expected="one of " + ", ".join(valid) if valid else f"no {kind} at all",
         got=repr(name),
-        cure=f"did you mean '{near[0]}'?" if near else f"use one of the names above, or leave the {kind} out",
+        cure=cure or guess,
     )
 
 

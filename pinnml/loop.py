@@ -116,6 +116,8 @@ class Loop:
 
     def _ended(self, report: Report) -> Status | None:
         """Note the step; the status if it was the last."""
+        if report.notes.get("level") != self.notes.get("level"):
+            self.notes = {}  # another level may have another solver, with other notes
         self.notes |= report.notes
         self.loss = report.loss
         status, limit = report.status, self.solver.seconds

@@ -148,6 +148,21 @@ def test_kinds_and_options_that_are_not_there_are_refused(text) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("multilevel:levels=2,inner=lm:steps=2,patience=3", "inner=(lm:steps=2,patience=3)"),
+        ("multilevel:inner=lm,patience=3", "inner=(lm:patience=3)"),
+        ("multilevel:inner=(adam:steps=2),rate=0.1", "inner=(adam:steps=2,rate=0.1)"),
+    ],
+)
+def test_options_of_a_solver_within_a_solver_belong_into_brackets(text, cure) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        chosen(text, "solver", SOLVERS, None)
+    assert caught.value.cure is not None
+    assert cure in caught.value.cure
+
+
+@pytest.mark.parametrize(
     ("text", "points"),
     [
         ("4000", 4000),

@@ -321,6 +321,10 @@ def test_single_precision_is_refused_where_relus_lose_their_digits():
         solve(problem, MultichannelMLP(order=4, intervals=5), finer, points=50, dtype=torch.float32)
     with pytest.raises(SettingsError, match="double precision"):
         solve(problem, MultichannelMLP(order=12, intervals=64), Adam(steps=1), points=50)
+    # two layers of what is just refused would be told to mix samples
+    with pytest.raises(SettingsError, match="double precision"):
+        solve(problem, MultichannelMLP(depth=2, order=6, intervals=64), Adam(steps=1), points=50)
+    solve(problem, MultichannelMLP(depth=2, order=6, intervals=32), Adam(steps=1), points=50)
     # the figure in the message is the size of the cancellation: within ten times of the measured 1e-2
     assert 1e-3 < 1.2e-7 * cancellation(Knots.uniform(-1.0, 1.0, 40, 4)) < 1e-1
 

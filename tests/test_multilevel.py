@@ -65,6 +65,15 @@ def test_levels_before_the_last_have_a_solver_of_their_own():
     assert solver.most_steps == 8
 
 
+def test_notes_of_a_solver_end_with_its_level():
+    solver = Multilevel(coarse=LevenbergMarquardt(steps=2), inner=Adam(steps=2), levels=2)
+    coarse = solve(wave(), KAN(3, 1, intervals=4), LevenbergMarquardt(steps=2))
+    notes = solve(wave(), KAN(3, 1, intervals=4), solver).verdict.notes
+    assert "damping" in coarse.verdict.notes
+    assert "damping" not in notes
+    assert (notes["level"], notes["work"]) == (1, 6.0)
+
+
 def test_every_level_may_have_a_solver_of_its_own():
     coarse = (Adam(steps=5), LBFGS(steps=4))
     solver = Multilevel(coarse=coarse, inner=LevenbergMarquardt(steps=3), levels=3)

@@ -13,8 +13,9 @@ from torch import Tensor
 from pinnml.errors import SettingsError
 from pinnml.networks.knots import Knots
 
-#: The largest part of a B-spline that may be lost to rounding in the power-ReLU basis.
-LARGEST_LOSS = 1e-3
+#: The largest part of a B-spline that may be lost to rounding in the power-ReLU basis. Layers multiply it: more in
+#: double precision, and slopes at one point would depend on how many points are taken together.
+LARGEST_LOSS = {torch.float32: 1e-3, torch.float64: 1e-7}
 
 
 def relu_basis(knots: Knots, x: Tensor) -> Tensor:
@@ -110,12 +111,12 @@ def relu_refinement(coarse: Knots, fine: Knots) -> Tensor:
 def check_digits(knots: Knots, dtype: torch.dtype) -> None:
     """Refuse knots on which rounding loses too much of a spline that is a sum of power-ReLU functions."""
     loss = torch.finfo(dtype).eps * cancellation(knots)
-    if loss > LARGEST_LOSS:
+    if loss > LARGEST_LOSS[dtype]:
         precision = "single" if dtype == torch.float32 else "double"
         cure = "a lower order, fewer intervals or levels, or a KAN (the same functions in a local basis)"
         raise SettingsError(
             f"the power-ReLU basis loses too many digits in {precision} precision",
-            expected=f"at most {LARGEST_LOSS:g} of a spline lost to rounding",
+            expected=f"at most {LARGEST_LOSS[dtype]:g} of a spline lost to rounding",
             got=f"{loss:.1g} with order {knots.order} and {knots.intervals} intervals",
             cure=f"choose {'float64, ' if precision == 'single' else ''}{cure}",
         )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.calculus import Jet, autodiff
-from pinnml.checks import choice, flag, settle, whole_number
+from pinnml.checks import choice, flag, function, or_none, settle, whole_number
 from pinnml.domains import Domain
 from pinnml.errors import CouplingError, SettingsError
 from pinnml.networks import initialisation
@@ -66,6 +66,7 @@ class MLP:
     def __post_init__(self) -> None:
         settle(self, whole_number, "width", "depth")
         settle(self, flag, "residual")
+        settle(self, or_none(function), "inputs")
         for name, valid in (("activation", ACTIVATIONS), ("init", INITIALISATIONS)):
             if getattr(self, name) is not None:
                 choice(name, getattr(self, name), valid)
@@ -138,6 +139,7 @@ class Features:
 
     def __post_init__(self) -> None:
         settle(self, whole_number, "count")
+        settle(self, or_none(function), "inputs", "extra")
         choice("activation", self.activation, (*ACTIVATIONS, "search"))
 
     def build(
@@ -179,6 +181,7 @@ class Wrapped:
         if not isinstance(self.module, nn.Module):
             cure = "give an instance, such as Wrapped(nn.Sequential(...))"
             raise SettingsError("the wrapped module", expected="an nn.Module", got=repr(self.module), cure=cure)
+        settle(self, or_none(function), "inputs")
 
     def build(
         self,

@@ -11,7 +11,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pinnml.checks import choice, flag, not_negative, positive, settle, whole_number
+from pinnml.checks import choice, flag, function, not_negative, or_none, positive, settle, whole_number
 from pinnml.domains import Domain
 from pinnml.errors import SettingsError
 from pinnml.networks.base import Coordinates, Inputs, Network
@@ -48,6 +48,7 @@ class SplineNetwork(ABC):
         settle(self, flag, "bias", "spread")
         settle(self, not_negative, "roughness")
         settle(self, positive, "reach")
+        settle(self, or_none(function), "inputs")
         for name, valid in (("first", FIRST), ("normalise", NORMALISERS)):
             choice(f"choice of {name}", getattr(self, name), valid)
         if self.normalise == "range" and self.first != "linear":
@@ -168,7 +169,8 @@ class MultichannelMLP(SplineNetwork):
 
     Options as of KAN but for trained knots, and from the same seed the same function; the geometry that a gradient
     solver sees is another (arXiv:2603.04827, section 3), worse conditioned. Raises SettingsError for settings that
-    cannot be, and where rounding would lose more than a thousandth of a spline, here and on finer levels.
+    cannot be, and where rounding would lose more than a thousandth of a spline, in double precision a ten-millionth,
+    here and on finer levels.
     """
 
     def _edges(self, knots: Knots, inputs: int, outputs: int | None) -> PowerReLUs:
