@@ -83,6 +83,11 @@ class Verdict:
         found = []
         if not self.converged:
             found.append(f"The solver did not finish: {self.status.value}.")
+        if (reached := int(self.notes.get("level", 0)) + 1) < int(self.notes.get("levels", 1)):
+            found.append(
+                f"Level {reached} of {self.notes['levels']} was the last one reached: allow more time or steps, or "
+                "fewer to the levels before (coarse=)."
+            )
         zero = "is zero everywhere: a source or a condition is missing"
         found += [f"Field '{name}' {zero}." for name in self.zero_fields]
         found += [self._overfitted(name) for name in self.held_out if self._is_overfitted(name)]

@@ -200,6 +200,9 @@ def test_axes_and_points_of_another_kind_are_refused(make, kind):
         lambda: KAN(order="a"),
         lambda: KAN(first=3),
         lambda: KAN(inputs=3),
+        lambda: solve(rod(), KAN(inputs=lambda x: ())),
+        lambda: KAN(least_span=1e-12, knots="layer"),
+        lambda: KAN(intervals=np.array([4, 0])),
         lambda: MLP(inputs=3),
         lambda: Features(inputs=3),
         lambda: Features(extra="x"),
@@ -250,6 +253,8 @@ def test_settings_at_the_edge_of_what_can_be_are_taken():
     assert LSGD(cutoff=0, damping=0, tolerance=0, patience=1, seconds=0.5).cutoff == 0
     assert LevenbergMarquardt(target=0, damping=0, rebalance=0).damping == 0
     assert type(MLP(width=np.int64(8)).width) is int
+    assert KAN(intervals=np.array([4, 5])).intervals == KAN(intervals=range(4, 6)).intervals == (4, 5)
+    assert type(KAN(least_span=np.float32(0.5)).least_span) is float
     assert type(Adam(rate=np.float32(0.5)).rate) is float
     assert Recipe(points={"interior": np.int64(3)}).points == {"interior": 3}
 

@@ -152,6 +152,7 @@ def test_kinds_and_options_that_are_not_there_are_refused(text) -> None:
     [
         ("multilevel:levels=2,inner=lm:steps=2,patience=3", "inner=(lm:steps=2,patience=3)"),
         ("multilevel:inner=lm,patience=3", "inner=(lm:patience=3)"),
+        ("multilevel:patience=3,inner=lm", "inner=(lm:patience=3)"),
         ("multilevel:inner=(adam:steps=2),rate=0.1", "inner=(adam:steps=2,rate=0.1)"),
     ],
 )

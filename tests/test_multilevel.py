@@ -348,6 +348,56 @@ def test_a_network_without_levels_is_refused_before_the_first_step():
     assert not seen
 
 
+@pytest.mark.parametrize(
+    ("network", "solver", "words"),
+    [
+        (KAN(2, 1), {"levels": 60}, "too many levels"),
+        (KAN(2, 1, intervals=5), {"levels": 11}, "5 intervals, 10 times halved"),
+        (MultichannelMLP(2, 1, order=6, intervals=16), {"levels": 3}, "too many digits"),
+    ],
+)
+def test_levels_that_cannot_be_are_refused_before_the_first_step(network, solver, words):
+    seen: list[int] = []
+    with pytest.raises(SettingsError, match=words):
+        solve(wave(), network, Multilevel(inner=Adam(steps=2), **solver), callback=lambda p: seen.append(p.step))
+    assert not seen
+    control = Multilevel(inner=Adam(steps=2, rate=1e-9), levels=2)
+    assert solve(wave(), network, control).verdict.notes["level"] == 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "normalise", "spoilt"),
+    [(torch.float32, "none", True), (torch.float32, "tanh", False), (torch.float64, "none", False)],
+)
+def test_a_refinement_that_rounding_spoils_is_refused(dtype, normalise, spoilt):
+    """Splines of order 8 go on as polynomials over tens of intervals: eps u^7 is large in single precision."""
+    problem, generator = poisson.problem(), torch.Generator().manual_seed(0)
+    settings = KAN(3, 1, order=8, roughness=0.03, normalise=normalise)
+    network = settings.build(problem.domain, 1, generator, dtype, torch.device("cpu"))
+    samples = {region: problem.domain.sample(region, 50, generator) for region in ("interior", "boundary")}
+    system = System.build(problem, network, samples)
+    theta = system.initial()
+    theta[: system.head.start] *= 3  # a third of the hidden values beyond the knots
+    for _ in range(2):
+        system, theta, _ = system.refine(theta)
+    solver = Multilevel(inner=Adam(steps=1, rate=1e-9), levels=2)
+    if spoilt:
+        with pytest.raises(SettingsError, match="beyond the knots") as caught:
+            solver.step(system, theta, solver.init(system, theta))
+        assert "%" in str(caught.value.got)
+        assert "tanh" in str(caught.value.cure)
+    else:
+        step = solver.step(system, theta, solver.init(system, theta))
+        assert float(step.system.loss(step.theta)) == pytest.approx(float(system.loss(theta)), rel=1e-2)
+
+
+def test_a_verdict_tells_of_levels_that_were_not_reached():
+    solver = Multilevel(inner=Adam(steps=5), levels=3, steps=7)
+    assert any(text.startswith("Level 2 of 3") for text in solve(wave(), KAN(2, 1), solver).verdict.complaints)
+    whole = solve(wave(), KAN(2, 1), Multilevel(inner=Adam(steps=5), levels=3)).verdict
+    assert not any("last one reached" in text for text in whole.complaints)
+
+
 def test_a_schedule_of_numpy_is_kept_as_plain_numbers(tmp_path):
     solver = Multilevel(inner=LevenbergMarquardt(), levels=2, schedule=np.array([2, 2]))
     assert solver.schedule == (2, 2)

@@ -41,17 +41,18 @@ def chosen(text: str, what: str, registry: Mapping[str, type[T]], own: T | None)
     options, given = {}, pairs(split(rest), f"--{what}")
     for name, value in given.items():
         if name not in valid:
-            raise unknown_name("option", name, valid, where=f"{what} '{kind}'", cure=_brackets(name, given, options))
+            raise unknown_name("option", name, valid, where=f"{what} '{kind}'", cure=_brackets(name, given, hints))
         options[name] = _fitted(read(value), hints[name], f"{what} '{kind}': {name}")
     start: Any = own if type(own) is settings else settings()
     return replace(start, **options)
 
 
-def _brackets(name: str, given: Mapping[str, str], options: Mapping[str, Any]) -> str | None:
+def _brackets(name: str, given: Mapping[str, str], hints: Mapping[str, Any]) -> str | None:
     """The cure where an option belongs to a solver that is itself an option, and stands without brackets."""
-    for outer, solver in options.items():
-        if isinstance(solver, Solver) and name in (f.name for f in fields(solver)):
-            inside = given[outer].strip().removeprefix("(").removesuffix(")")
+    for outer in (option for option in given if option in hints and Solver in _kinds(hints[option])):
+        inside = given[outer].strip().removeprefix("(").removesuffix(")")
+        kind = SOLVERS.get(inside.partition(":")[0].strip())
+        if kind is not None and name in (f.name for f in fields(kind)):  # pyright: ignore[reportArgumentType]
             more = f"{inside}{',' if ':' in inside else ':'}{name}={given[name]}"
             return f"put the options of a solver within a solver into brackets: {outer}=({more})"
     return None

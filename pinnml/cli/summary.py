@@ -18,6 +18,9 @@ from pinnml.solve import described
 from pinnml.solvers import SOLVERS
 from pinnml.verdict import Verdict
 
+#: The share of values beyond the knots of splines from which on it is told.
+WORTH_TELLING = 0.01
+
 
 def one_line(solution: Solution) -> str:
     """The name of the problem and the verdict."""
@@ -38,8 +41,9 @@ def print_summary(console: Console, solution: Solution, out: Path | None) -> Non
         elements = " and ".join(dict.fromkeys(f"{family}{degree}" for family, degree in tests["elements"].values()))
         table.add_row("weak form", f"tested with {tests['functions']} functions of {elements} elements")
     if "level" in verdict.notes:
-        levels, work = _count(int(verdict.notes["level"]) + 1, "level"), float(verdict.notes["work"])
-        table.add_row("levels", f"{levels}, {work:.6g} units of work (steps on the coarsest)")
+        table.add_row("levels", _levels(verdict))
+    if (share := float(verdict.notes.get("share beyond the knots", 0.0))) >= WORTH_TELLING:
+        table.add_row("knots", f"{share:.0%} of the values lie beyond them; KAN(normalise='tanh') keeps them between")
     table.add_row("ended", f"{verdict.status.value} ({_count(verdict.steps, 'step')})")
     table.add_row("error", _errors(verdict))
     table.add_row("promise", _promise(verdict))
@@ -88,6 +92,13 @@ def _name(solution: Solution) -> str:
 
 def _count(n: int, what: str) -> str:
     return f"{n} {what}" + "s" * (n != 1)
+
+
+def _levels(verdict: Verdict) -> str:
+    """How many levels were reached of how many, and what it took."""
+    reached, levels = int(verdict.notes["level"]) + 1, int(verdict.notes["levels"])
+    work = f"{float(verdict.notes['work']):.6g} units of work (steps on the coarsest)"
+    return f"{_count(levels, 'level') if reached == levels else f'{reached} of {levels}'}, {work}"
 
 
 def _errors(verdict: Verdict) -> RenderableType:

@@ -26,7 +26,10 @@ def pairs(items: Iterable[str], what: str) -> dict[str, str]:
         key = key.strip()
         if not separator or not key or not text.strip():
             raise SettingsError(
-                f"{what}: '{item}'", expected="key=value", got=f"'{item}'", cure="write it as key=value"
+                f"{what}: '{item}'",
+                expected="key=value",
+                got=f"'{item}'",
+                cure="write it as key=value; a list goes into brackets: key=(4,3)",
             )
         if key in found:
             raise SettingsError(f"{what}: '{key}' is given twice", got=f"{found[key]} and {text}", cure="drop one")

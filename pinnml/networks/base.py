@@ -105,6 +105,9 @@ class Basis(nn.Module, ABC):
         """How many pieces the functions have along an argument, which levels multiply; None if there are no levels."""
         return None
 
+    def check_levels(self, times: int) -> None:
+        """Refuse, before any training, what cannot be refined so many times. Raises SettingsError."""
+
     def outputs(self, x: Jet, coef: Tensor) -> Jet:
         """basis(x) @ coef, (K, n, m), for a head coef (k, m)."""
         return self(x).map(lambda c: c @ coef)
@@ -213,7 +216,7 @@ def _evaluated(function: Coordinates | None, coordinates: Mapping[str, Jet]) -> 
             raise mended from error
         raise
     jets = list(result) if isinstance(result, (tuple, list)) else [result]
-    if not all(isinstance(jet, Jet) for jet in jets):
-        expected = "a tuple of expressions of the axes"
-        raise SettingsError("a function of the coordinates", expected=expected, got=repr(result))
+    if not jets or not all(isinstance(jet, Jet) for jet in jets):
+        expected, cure = "a tuple of expressions of the axes", "write lambda x, t: (torch.sin(x), t)"
+        raise SettingsError("a function of the coordinates", expected=expected, got=repr(result), cure=cure)
     return jets

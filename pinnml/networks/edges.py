@@ -74,6 +74,9 @@ class Edges(nn.Module, ABC):
         P carries weights over, w' = w P, without a change of the sums.
         """
 
+    def check_levels(self, times: int) -> None:
+        """Refuse functions that cannot be halved so many times. Raises SettingsError."""
+
     def places(self, x: Tensor) -> Tensor:
         """The intervals in which arguments (n, p) lie, numbered through all sets: (n, arguments)."""
         return _intervals(self.inner, x)
@@ -216,6 +219,13 @@ class PowerReLUs(Edges):
     def product(self, x: Jet, weight: Tensor, trace: Trace | None, entry: Entry) -> Tensor:
         """The sums."""
         return _with_zeros(self, x, weight, trace, entry)
+
+    def check_levels(self, times: int) -> None:
+        """Refuse finer functions that lose their digits."""
+        knots = Knots(_exact(self.get_buffer("t")), self.order)
+        for _ in range(times):
+            knots = knots.split()
+            check_digits(knots, self.knots.dtype)
 
     def split(self, marked: Tensor | None = None) -> tuple[PowerReLUs, Tensor]:
         """The functions on finer knots, and P."""

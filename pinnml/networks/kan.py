@@ -9,11 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.calculus import Jet, functions, total_order
+from pinnml.errors import SettingsError
 from pinnml.networks.base import Basis, Marking, Prolong, Trace
 from pinnml.networks.edges import Edges, Entry
 
 #: What a hidden value is multiplied by before tanh brings it between the knots; 2 sigma(z) - 1 = tanh(z / 2).
 NORMALISERS: dict[str, float | None] = {"none": None, "tanh": 1.0, "sigmoid": 0.5, "range": 1.0}
+
+#: On the finest level: prolongation is a dense matrix.
+MOST_INTERVALS = 4096
 
 
 class SplineLayers(Basis):
@@ -74,6 +78,18 @@ class SplineLayers(Basis):
         """The share of arguments of edge functions, at inputs (K, n, e), that lie beyond the knots."""
         shares = [edges.outside(values).double().mean() for edges, values in self._arguments(x)]
         return {"share beyond the knots": float(torch.stack(shares).mean())}
+
+    def check_levels(self, times: int) -> None:
+        """Refuse more intervals than can be, and finer functions that lose their digits."""
+        most = max(edges.intervals for edges in self._edges)
+        if times >= MOST_INTERVALS.bit_length() or most * 2**times > MOST_INTERVALS:
+            got, cure = (
+                f"{most} intervals, {times} times halved",
+                "choose fewer levels, or fewer intervals to begin with",
+            )
+            raise SettingsError("too many levels", expected=f"{MOST_INTERVALS} intervals at most", got=got, cure=cure)
+        for edges in self._edges:
+            edges.check_levels(times)
 
     def refined(self, coef: Tensor, marking: Marking | None = None) -> tuple[SplineLayers, Tensor, Prolong]:
         """The same functions with all intervals halved, or those where squared residuals gather."""

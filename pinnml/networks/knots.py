@@ -36,8 +36,9 @@ class Knots:
             raise SettingsError(
                 "too few knots", expected=f"{2 * self.order} or more for order {self.order}", got=tuple(self.t.shape)
             )
-        if not bool((self.t.diff() > 0).all()):
-            place = int((self.t.diff() <= 0).nonzero()[0])
+        rises = self.t.diff() > 0  # false for NaN
+        if not bool(rises.all()):
+            place = int((~rises).nonzero()[0])
             got = f"{float(self.t[place]):g} before {float(self.t[place + 1]):g}"
             raise SettingsError("knots must increase", expected="each above the one before", got=got)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
@@ -23,6 +23,8 @@ from pinnml.networks.nesting import change_of_basis, check_digits
 
 FIRST = ("spline", "linear")
 KNOTS = ("fixed", "layer", "input", "edge")
+#: Of the mean span; in smaller ones the knots of the next level would be the same but for round-off.
+SMALLEST_SPAN = 1e-6
 #: Where the splines of inputs and of hidden values have their knots.
 INPUT_RANGE, HIDDEN_RANGE = (0.0, 1.0), (-1.0, 1.0)
 
@@ -55,9 +57,10 @@ class SplineNetwork(ABC):
             cure = "write first='linear', or normalise='tanh'"
             raise SettingsError("normalise='range'", expected="a linear first layer", got=self.first, cure=cure)
         layers = self.depth + (self.first == "spline")
-        each = list(self.intervals) if isinstance(self.intervals, (list, tuple)) else [self.intervals] * layers
-        for number in each:
-            whole_number("intervals", number)
+        several = isinstance(self.intervals, Iterable) and not isinstance(self.intervals, str)
+        each = list(self.intervals) if several else [self.intervals] * layers  # pyright: ignore[reportArgumentType]
+        each = [whole_number("intervals", number) for number in each]
+        object.__setattr__(self, "intervals", tuple(each) if several else each[0])
         if len(each) != layers:
             cure = "write one number for all layers, or one for each layer of splines, the head's included"
             raise SettingsError("intervals", expected=f"{layers} numbers", got=self.intervals, cure=cure)
@@ -144,9 +147,11 @@ class KAN(SplineNetwork):
     def __post_init__(self) -> None:
         super().__post_init__()
         choice("choice of knots", self.knots, KNOTS)
-        if not (isinstance(self.least_span, (int, float)) and 0 < self.least_span < 1):
+        settle(self, positive, "least_span")
+        if not SMALLEST_SPAN <= self.least_span < 1:
             cure = "leave it out for a tenth of the mean span"
-            raise SettingsError("least_span", expected="a number between 0 and 1", got=repr(self.least_span), cure=cure)
+            expected = f"a number from {SMALLEST_SPAN:g} to 1, less than 1"
+            raise SettingsError("least_span", expected=expected, got=repr(self.least_span), cure=cure)
 
     def _check_digits(self, knots: list[Knots], dtype: torch.dtype) -> None:
         """Local pieces keep their digits in either precision."""

@@ -15,6 +15,10 @@ from pinnml.errors import SettingsError
 from pinnml.solvers.base import Report, Solver, Status, Step
 from pinnml.solvers.levenberg_marquardt import LevenbergMarquardt
 from pinnml.system import System
+from pinnml.system.marking import marking
+
+#: The most by which rounding may change the residuals at a refinement, as a part of them.
+LARGEST_JUMP = 0.01
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,14 @@ class Multilevel(Solver):
 
     def init(self, system: System, theta: Tensor) -> State:
         """The coarsest level. Raises SettingsError for a network that cannot be refined."""
-        resolution = system.network.basis.resolution
+        basis = system.network.basis
+        resolution = basis.resolution
         if resolution is None:
             system.network.refined()  # raises
+        if self.adaptive is None:
+            basis.check_levels(self.levels - 1)
+        elif self.levels > 1:
+            marking(system, theta, self.adaptive)  # raises
         part = self._part(system, 0)
         return State(0, 0, self._solver(0).init(part or system, theta), 0.0, resolution or 1.0, part)
 
@@ -107,7 +116,7 @@ class Multilevel(Solver):
         state = State(state.level, state.steps + 1, step.state, work, state.coarsest, part)
         report = step.report
         over = report.status is not None or state.steps >= self._limit(state.level)
-        notes = {**report.notes, "level": state.level, "work": work}
+        notes = {**report.notes, "level": state.level, "levels": self.levels, "work": work}
         if over and state.level < self.levels - 1:
             return self._refined(whole, step.theta, state, Report(report.loss, None, notes))
         status = report.status or (Status.STEPS if over else None)
@@ -115,7 +124,8 @@ class Multilevel(Solver):
 
     def _refined(self, system: System, theta: Tensor, state: State, report: Report) -> Step:
         """The same fields on the next level; the loss is told anew where that level uses other samples."""
-        fine, theta, prolong = system.refine(theta, self.adaptive)
+        coarse, (fine, theta, prolong) = theta, system.refine(theta, self.adaptive)
+        _check_unchanged(system, coarse, fine, theta)
         before, after = self._solver(state.level), self._solver(state.level + 1)
         part = self._part(fine, state.level + 1)
         used = part or fine
@@ -142,6 +152,22 @@ class Multilevel(Solver):
         if self.oversampling is None or level == self.levels - 1:
             return None
         return system.subset(math.ceil(self.oversampling * system.n_params))
+
+
+def _check_unchanged(system: System, coarse: Tensor, fine: System, theta: Tensor) -> None:
+    """Refuse a refinement that rounding spoils: beyond their knots splines of high order lose their digits."""
+    with torch.no_grad():
+        before, after = system.residual(coarse), fine.residual(theta)
+        jump = float(torch.linalg.vector_norm(after - before) / torch.linalg.vector_norm(before))
+    if not jump > LARGEST_JUMP or max(system.relative(coarse).values()) <= torch.finfo(theta.dtype).eps ** 0.5:
+        return
+    beyond = system.network_at(coarse).basis.remarks(system.blocks[0].inputs).get("share beyond the knots", 0.0)
+    raise SettingsError(
+        "refinement would change the solution: hidden values lie too far beyond the knots for this order and precision",
+        expected=f"residuals that stay as they are to {LARGEST_JUMP:.0%}",
+        got=f"a change of {jump:.0%}, with {beyond:.1%} of the values beyond the knots",
+        cure='write KAN(normalise="tanh"), a lower order, or dtype=torch.float64',
+    )
 
 
 def _check_level_solver(name: str, solver: object) -> None:
