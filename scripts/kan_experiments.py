@@ -122,7 +122,7 @@ WAVE = replace(
     BURGERS,
     problem=burgers_wave,
     network={**KAN_OF_BURGERS, "spread": True},
-    schedules={"coarse": (3200, 0, 0), "fine": (0, 0, 800), "multilevel": (800, 400, 200), "equal": (1067, 533, 267)},
+    schedules={"coarse": (3200, 0, 0), "fine": (0, 0, 800), "multilevel": (800, 400, 200), "equal": (800, 400, 400)},
     solver=Adam(steps=10**6, rate=2e-3, cycle=100, decay=0.9995**1000, patience=10**6),  # as published
 )
 ALLEN_CAHN = Experiment(

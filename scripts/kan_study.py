@@ -8,7 +8,7 @@ the coarsest level; a step costs as many units as there are times more intervals
 
     coarse, fine    on one level alone
     multilevel      through the levels; of Burgers' equation with a quarter less work, as published
-    equal           the same with as much work as the others
+    equal           the same with as much work as the others, every level begun anew
     reset           nothing carried over from level to level but the function
     falling         the rate quartered with each level
     fast            the coarsest level alone at the rate at which "falling" begins
@@ -84,7 +84,7 @@ def trained(run: Run) -> dict[str, Any]:
             coarse=solvers[:-1] or None,
             levels=len(used),
             schedule=[steps[level] for level in used],
-            transfer=run.schedule != "reset",
+            transfer=run.schedule not in ("reset", "equal"),
         )
     curve: list[dict[str, Any]] = []
 

@@ -168,17 +168,18 @@ def test_knots_go_where_the_residual_is():
     assert int(first[0].sum()) == int(first[1].sum()) < 8
 
 
-@pytest.mark.parametrize("kind", ["fixed", "free by input", "sigmoid"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_prolongation_carries_gradients_back_by_its_transpose(kind):
     coarse = system(PROBLEMS["burgers"](), KINDS[kind], points=15)
     theta = coarse.initial()
-    fine, theta_fine, prolong = coarse.refine(theta)
-    direction = torch.randn(coarse.n_params, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    fine, start, prolong = coarse.refine(theta)
+    known, on_fine = coarse.loss_and_gradient(theta)[1], fine.loss_and_gradient(start)[1]
+    difference = torch.func.vjp(prolong, torch.zeros_like(theta))[1](on_fine)[0] - known
     for name, place in coarse._columns.items():
-        if "logits" in name:  # spans are split, not interpolated: only the weights' directions keep the fields
-            direction[place] = 0.0
-    on_coarse, on_fine = coarse.loss_and_gradient(theta)[1], fine.loss_and_gradient(theta_fine)[1]
-    assert float(prolong(direction) @ on_fine) == pytest.approx(float(direction @ on_coarse), rel=1e-9)
+        if "logits" in name:  # half a span is not half a logit: directions of these do not keep the fields
+            difference[place] = 0.0
+    limit = 1e-11 if kind == "power relu" else 1e-12  # whose terms cancel
+    assert float(difference.abs().max()) <= limit * float(known.abs().max())
 
 
 def test_the_marked_intervals_cover_the_share_and_no_fewer_would():
@@ -333,7 +334,7 @@ def test_single_precision_is_refused_where_relus_lose_their_digits():
     ("options", "words"),
     [
         ({"knots": "nodes"}, "choice of knots"),
-        ({"least_span": 1.0}, "between 0 and 1"),
+        ({"least_span": 1.0}, "least_span"),
         ({"bias": 1}, "True or False"),
         ({"intervals": (4, 4, 4)}, "2 numbers"),
         ({"intervals": (4, 0)}, "whole number"),

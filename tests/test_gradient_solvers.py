@@ -11,7 +11,8 @@ import torch
 from catalogue import NETWORKS, PROBLEMS, system
 from torch import Tensor, nn
 
-from pinnml import LBFGS, MLP, Adam, Equation, Points, Problem, Wrapped, solve
+from pinnml import LBFGS, MLP, Adam, Box, Equation, Points, Problem, Wrapped, solve
+from pinnml.solve import prepared
 from pinnml.solvers import Solver, Status
 from pinnml.system import System
 
@@ -141,6 +142,27 @@ class Powers(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([x**0, x], dim=1)
+
+
+def overflow(u):
+    return 3 * (u - 0.7) + torch.exp(-2000 * (u - 0.6))
+
+
+def root_of_a_negative_number(u):
+    return torch.sqrt(u - 0.7) - 0.1
+
+
+@pytest.mark.parametrize("equation", [overflow, root_of_a_negative_number])
+def test_lbfgs_turns_back_where_a_long_step_finds_no_number(equation):
+    domain = Box(x=(0, 1))
+    problem = Problem(domain=domain, fields=("u",), equations=(Equation(equation),), ansatz=lambda u: u)
+    s = prepared(problem, Wrapped(Powers()), points=20)
+    theta = s.initial()
+    loss, gradient = s.loss_and_gradient(theta)
+    # PyTorch's first step, from u = 1 beyond the solution, u near 0.7, to where there is no number
+    first = theta - gradient * min(1.0, 1.0 / float(gradient.abs().sum()))
+    assert not math.isfinite(float(s.loss(first)))
+    assert run(LBFGS(inner=5), s, 3)[1][-1] < float(loss) / 10
 
 
 STOPS = {

@@ -95,6 +95,9 @@ class SplineLayers(Basis):
         """The same functions with all intervals halved, or those where squared residuals gather."""
         marks = [None] * len(self.edges) if marking is None else self._marked(marking)
         pairs = [edges.split(marked) for edges, marked in zip(self._edges, marks, strict=True)]
+        lengths = None
+        if self.linear_first and self.normalise == "range":  # the directions' length means nothing, and has drifted
+            lengths = torch.linalg.vector_norm(self.weights[0].detach(), dim=0)
         matrices = [None] * self.linear_first + [matrix for _, matrix in pairs]
         repeats = {
             f"edges.{i}.logits": _repeats(edges, marked)
@@ -105,6 +108,8 @@ class SplineLayers(Basis):
             carried = dict(hidden)
             for layer, matrix in enumerate(matrices[:-1]):
                 carried[f"weights.{layer}"] = _carried(hidden[f"weights.{layer}"], matrix)
+            if lengths is not None:
+                carried["weights.0"] = carried["weights.0"] / lengths
             for name in repeats.keys() & hidden.keys():
                 rows = zip(hidden[name], repeats[name], strict=True)
                 carried[name] = torch.stack([row.repeat_interleave(number) for row, number in rows])
@@ -113,8 +118,6 @@ class SplineLayers(Basis):
         hidden = {name: parameter.detach() for name, parameter in self.named_parameters()}
         carried, head = prolong(hidden, coef)
         weights = [carried[f"weights.{layer}"] for layer in range(len(self.weights))]
-        if self.linear_first and self.normalise == "range":  # their length means nothing, and has drifted
-            weights[0] = weights[0] / torch.linalg.vector_norm(weights[0], dim=0)
         biases = [bias.detach() for bias in self.biases]
         return SplineLayers(weights, [fine for fine, _ in pairs], biases, normalise=self.normalise), head, prolong
 
