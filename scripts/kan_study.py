@@ -3,20 +3,21 @@
     python -m scripts.kan_study regression burgers --seeds 10 --jobs 2
 
 For each experiment and seed the same network is trained on its coarsest level alone, on its finest level alone, and
-through all levels, with B-splines and with the power-ReLU basis, beside a tanh network. One unit of work is a step on
-the coarsest level; a step costs as many units as there are times more intervals. Schedules:
+through all levels, in some experiments in the power-ReLU basis too, and beside a tanh network. One unit of work is a
+step on the coarsest level; a step costs as many units as there are times more intervals. Schedules, of which every
+experiment has some:
 
     coarse, fine    on one level alone
-    multilevel      through the levels; of Burgers' equation with a quarter less work, as published
+    multilevel      through the levels; in the experiments on Burgers' equation with a quarter less work, as published
     equal           the same with as much work as the others, every level begun anew
     reset           nothing carried over from level to level but the function
     falling         the rate quartered with each level
     fast            the coarsest level alone at the rate at which "falling" begins
     tanh            the tanh network, with its own number of steps
 
-Into the folder `--out` go <experiment>.csv, one line a run; <experiment>.json, all curves; and <experiment>.png: loss
-and error against work and seconds, median and quartiles. A run whose loss is not finite, or ten times the median,
-counts as failed. The experiments themselves are in `kan_experiments.py`.
+Into the folder `--out` go <experiment>.jsonl, every run with its curve as soon as it ends; then <experiment>.csv, the
+table; and <experiment>.png: loss and error against work and seconds, median and quartiles. A run whose loss is not
+finite, or ten times the median, counts as failed. The experiments themselves are in `kan_experiments.py`.
 """
 
 from __future__ import annotations
@@ -133,6 +134,9 @@ def table(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         middle = float(np.median(finite)) if len(finite) else np.nan
         line: dict[str, Any] = {"basis": basis, "schedule": schedule, "parameters": group[0]["parameters"]}
         line |= {"runs": len(group), "failed": int((~(losses <= FAILED * middle)).sum())}
+        for level in sorted({row["level"] for r in group for row in r["curve"]}):
+            ends = [[row["loss"] for row in r["curve"] if row["level"] == level][-1:] for r in group]
+            line[f"loss after level {level}"] = float(np.median([end[0] if end else LARGE for end in ends]))
         for name in ("loss", "error"):
             numbers = np.array([r[name] for r in group], dtype=float)
             numbers = np.where(np.isfinite(numbers), numbers, LARGE)
@@ -190,31 +194,37 @@ def study(
     runs = runs_of(name, seeds, schedules)
     if not runs:
         raise SystemExit(f"{name} has none of these schedules; choose from {', '.join(EXPERIMENTS[name].schedules)}")
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=warmed) as pool:
-        records = []
+    out.mkdir(parents=True, exist_ok=True)
+    records = []
+    with (
+        (out / f"{name}.jsonl").open("w") as lines,
+        ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=warmed) as pool,
+    ):
         for run, record in zip(runs, pool.map(trained, runs), strict=True):
             records.append(record)
+            lines.write(json.dumps(record) + "\n")
+            lines.flush()
             found = f"loss {record['loss']:.2e}, error {record['error'] or float('nan'):.2e}, {record['seconds']:.0f} s"
             print(f"{len(records)} of {len(runs)}: {run.basis} {run.schedule}, seed {run.seed}: {found}", flush=True)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.json").write_text(json.dumps(records))
+    found = table(records)
     with (out / f"{name}.csv").open("w", newline="") as file:
-        columns = [key for key in records[0] if key != "curve"]
-        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for line in found for key in line)))
         writer.writeheader()
-        writer.writerows(records)
+        writer.writerows(found)
     draw(out / f"{name}.png", records)
-    return table(records)
+    return found
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiments", nargs="+", choices=EXPERIMENTS)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=10, help="how many, from 0 on")
     parser.add_argument("--schedules", nargs="*", choices=COLOURS, help="these alone")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/kan_study"))
     arguments = parser.parse_args()
+    if arguments.seeds < 1:
+        parser.error("--seeds: one at least")
     for chosen in arguments.experiments:
         print(chosen)
         print(
