@@ -163,10 +163,11 @@ def _check_unchanged(system: System, coarse: Tensor, fine: System, theta: Tensor
         return
     beyond = system.network_at(coarse).basis.remarks(system.blocks[0].inputs).get("share beyond the knots", 0.0)
     raise SettingsError(
-        "refinement would change the solution: hidden values lie too far beyond the knots for this order and precision",
+        "rounding would change the solution as it is refined: the order is too high for this precision, above all "
+        "where values lie beyond the knots",
         expected=f"residuals that stay as they are to {LARGEST_JUMP:.0%}",
         got=f"a change of {jump:.0%}, with {beyond:.1%} of the values beyond the knots",
-        cure='write KAN(normalise="tanh"), a lower order, or dtype=torch.float64',
+        cure='write KAN(normalise="tanh"), which keeps values between the knots; a lower order; or dtype=torch.float64',
     )
 
 
