@@ -50,7 +50,7 @@ COLOURS = {
     "coarse": "#0072B2",
     "fine": "#D55E00",
     "multilevel": "#009E73",
-    "equal": "#F0E442",
+    "equal": "#7B3294",
     "reset": "#CC79A7",
     "falling": "#56B4E9",
     "fast": "#E69F00",
