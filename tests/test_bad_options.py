@@ -200,6 +200,7 @@ def test_axes_and_points_of_another_kind_are_refused(make, kind):
         lambda: KAN(order="a"),
         lambda: KAN(first=3),
         lambda: KAN(inputs=3),
+        lambda: solve(rod(), KAN(2), Multilevel(inner=Adam(steps=1), levels=13)),
         lambda: solve(rod(), KAN(inputs=lambda x: ())),
         lambda: KAN(least_span=1e-12, knots="layer"),
         lambda: KAN(intervals=np.array([4, 0])),

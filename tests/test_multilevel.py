@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from io import StringIO
 from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor
 
 from pinnml import (
@@ -24,7 +27,7 @@ from pinnml import (
     solve,
 )
 from pinnml.cli.settings import chosen
-from pinnml.cli.summary import described_in_short
+from pinnml.cli.summary import described_in_short, print_summary
 from pinnml.errors import SettingsError
 from pinnml.networks.knots import Knots
 from pinnml.networks.nesting import change_of_basis
@@ -389,6 +392,21 @@ def test_a_refinement_that_rounding_spoils_is_refused(dtype, normalise, spoilt):
     else:
         step = solver.step(system, theta, solver.init(system, theta))
         assert float(step.system.loss(step.theta)) == pytest.approx(float(system.loss(theta)), rel=1e-2)
+
+
+def test_knots_that_are_not_numbers_are_named():
+    with pytest.raises(SettingsError, match="knots must increase") as caught:
+        Knots(torch.tensor([0.0, 1.0, torch.nan, 3.0]), 2)
+    assert "nan" in str(caught.value.got)
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.33, True), (0.001, False)])
+def test_the_command_line_tells_of_values_beyond_the_knots(share, told):
+    solution = solve(wave(), KAN(2, 1), Adam(steps=1))
+    notes = {**solution.verdict.notes, "share beyond the knots": share}
+    console = Console(file=StringIO(), width=200)
+    print_summary(console, replace(solution, verdict=replace(solution.verdict, notes=notes)), None)
+    assert ("33% of the values lie beyond them" in console.file.getvalue()) == told  # pyright: ignore
 
 
 def test_a_verdict_tells_of_levels_that_were_not_reached():
