@@ -3,7 +3,8 @@
 Forward, second derivatives and the gradient of 1/2 |laplacian(u) + f|^2 by all parameters, cubic splines, float64, one
 thread unless said otherwise. Beside it the formulation of efficient-kan: Cox and de Boor's recursion for all
 functions at all arguments, one matrix product, derivatives by nested automatic differentiation; pykan, if it is
-installed (`pip install pykan`); and a tanh network of the same widths.
+installed (`pip install pykan scikit-learn pandas tqdm pyyaml seaborn matplotlib`, as it does not name what it needs);
+and a tanh network of the same widths.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from itertools import pairwise
 
@@ -89,10 +91,8 @@ def recursive(intervals: int, device: torch.device) -> Step:
 
 
 def pykan(intervals: int, device: torch.device) -> Step:
-    from kan import KAN as Reference  # pyright: ignore[reportMissingImports]
-
     sizes = [2] + [WIDTH] * DEPTH + [1]
-    module = Reference(width=sizes, grid=intervals, k=DEGREE, auto_save=False, device=str(device))
+    module = import_module("kan").KAN(width=sizes, grid=intervals, k=DEGREE, auto_save=False, device=str(device))
     return nested(module.speed(), device, POINTS)
 
 

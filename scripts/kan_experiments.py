@@ -94,7 +94,13 @@ def longer(experiment: Experiment, factor: float) -> Experiment:
 REGRESSION = Experiment(
     regression.problem,
     {"width": 5, "depth": 1, "order": 4, "intervals": 5, "first": "linear", "normalise": "range"},
-    {"coarse": (128, 0, 0, 0), "fine": (0, 0, 0, 16), "multilevel": (32, 16, 8, 4), "reset": (32, 16, 8, 4)},
+    {
+        "coarse": (128, 0, 0, 0),
+        "fine": (0, 0, 0, 16),
+        "multilevel": (32, 16, 8, 4),
+        "reset": (32, 16, 8, 4),
+        "sampled": (32, 16, 8, 4),
+    },
     LBFGS(inner=1, steps=10**6, patience=10**6),
     None,
     bases=("spline", "relu"),
@@ -122,7 +128,13 @@ WAVE = replace(
     BURGERS,
     problem=burgers_wave,
     network={**KAN_OF_BURGERS, "spread": True},
-    schedules={"coarse": (3200, 0, 0), "fine": (0, 0, 800), "multilevel": (800, 400, 200), "equal": (800, 400, 400)},
+    schedules={
+        "coarse": (3200, 0, 0),
+        "fine": (0, 0, 800),
+        "multilevel": (800, 400, 200),
+        "equal": (800, 400, 400),
+        "sampled": (800, 400, 400),
+    },
     solver=Adam(steps=10**6, rate=2e-3, cycle=100, decay=0.9995**1000, patience=10**6),  # as published
 )
 ALLEN_CAHN = Experiment(

@@ -11,6 +11,7 @@ experiment has some:
     multilevel      through the levels; in the experiments on Burgers' equation with a quarter less work, as published
     equal           the same with as much work as the others, every level begun anew
     reset           nothing carried over from level to level but the function
+    sampled         as "reset" or "equal", the function carried over by least squares on samples, as in pykan
     falling         the rate quartered with each level
     fast            the coarsest level alone at the rate at which "falling" begins
     tanh            the tanh network, with its own number of steps
@@ -41,6 +42,7 @@ import torch
 from pinnml import KAN, Adam, Multilevel, solve
 from pinnml.loop import Progress
 from problems import regression
+from scripts.grid_extension import GridExtension
 from scripts.kan_experiments import EXPERIMENTS, network_on, solver_on
 
 FAILED = 10.0
@@ -52,6 +54,7 @@ COLOURS = {
     "multilevel": "#009E73",
     "equal": "#7B3294",
     "reset": "#CC79A7",
+    "sampled": "#A6761D",
     "falling": "#56B4E9",
     "fast": "#E69F00",
     "tanh": "#555555",
@@ -80,12 +83,13 @@ def trained(run: Run) -> dict[str, Any]:
         first = used[0]
         network = network_on(experiment, run.basis, first)
         solvers = [solver_on(experiment, run.schedule, level) for level in range(len(used))]
-        solver = Multilevel(
+        kind = GridExtension if run.schedule == "sampled" else Multilevel
+        solver = kind(
             inner=solvers[-1],
             coarse=solvers[:-1] or None,
             levels=len(used),
             schedule=[steps[level] for level in used],
-            transfer=run.schedule not in ("reset", "equal"),
+            transfer=run.schedule not in ("reset", "equal", "sampled"),
         )
     curve: list[dict[str, Any]] = []
 

@@ -213,7 +213,7 @@ def test_normalised_values_are_what_they_say():
     for name, function in {"tanh": torch.tanh, "sigmoid": lambda z: 2 * torch.sigmoid(z) - 1}.items():
         plain, bound = (drawn(KAN(3, 1, order=4, intervals=4, normalise=each)) for each in ("none", name))
         x = plain.inputs(spread(), total_order(PLANE.axes, 0))
-        z, found = (basis_of(network)._arguments(x)[1][1] for network in (plain, bound))
+        z, found = (basis_of(network).arguments(x)[1][1] for network in (plain, bound))
         np.testing.assert_allclose(found, function(z), atol=1e-14)
 
 
@@ -221,10 +221,10 @@ def test_directions_stay_in_range_whatever_their_lengths():
     network = drawn(KAN(3, 1, order=4, intervals=4, first="linear", normalise="range"))
     corners = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * 2)
     inputs = Jet(total_order(PLANE.axes, 0), corners[None])
-    values = basis_of(network)._arguments(inputs)[0][1]
+    values = basis_of(network).arguments(inputs)[0][1]
     assert float(values.abs().max()) <= 1 + 1e-15
     basis_of(network).weights[0].mul_(7.0)
-    np.testing.assert_allclose(basis_of(network)._arguments(inputs)[0][1], values, atol=1e-15)
+    np.testing.assert_allclose(basis_of(network).arguments(inputs)[0][1], values, atol=1e-15)
     lengths = torch.linalg.vector_norm(basis_of(network.refined()[0]).weights[0], dim=0)
     np.testing.assert_allclose(lengths.detach(), 1.0, atol=1e-15)
 
@@ -232,7 +232,7 @@ def test_directions_stay_in_range_whatever_their_lengths():
 def test_the_share_beyond_the_knots_is_a_mean_over_layers():
     network = drawn(KAN(3, 1, order=4, intervals=4))
     x = Jet(total_order(PLANE.axes, 0), torch.tensor([[[0.5, 2.0], [0.5, 0.5]]], dtype=torch.float64))
-    hidden = basis_of(network)._arguments(x)[1][1].abs() > 1
+    hidden = basis_of(network).arguments(x)[1][1].abs() > 1
     expected = (0.25 + float(hidden.double().mean())) / 2
     assert network.basis.remarks(x)["share beyond the knots"] == pytest.approx(expected)
 

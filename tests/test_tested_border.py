@@ -135,8 +135,14 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[PinnmlError], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_tested_is_refused_with_a_cure(case: str):
     problem, options, kind, word = REFUSED[case]
+    seen: list[int] = []
     with pytest.raises(kind) as raised:
-        solve(problem, **{"network": Features(10, bandwidth=2.0), "points": 60, **options})
+        solve(
+            problem,
+            **{"network": Features(10, bandwidth=2.0), "points": 60, **options},
+            callback=lambda p: seen.append(p.step),
+        )
+    assert not seen
     assert word in str(raised.value)
     assert raised.value.cure or raised.value.expected
 

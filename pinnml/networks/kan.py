@@ -76,8 +76,18 @@ class SplineLayers(Basis):
 
     def remarks(self, x: Jet) -> Mapping[str, float]:
         """The share of arguments of edge functions, at inputs (K, n, e), that lie beyond the knots."""
-        shares = [edges.outside(values).double().mean() for edges, values in self._arguments(x)]
+        shares = [edges.outside(values).double().mean() for edges, values in self.arguments(x)]
         return {"share beyond the knots": float(torch.stack(shares).mean())}
+
+    def arguments(self, x: Jet) -> list[tuple[Edges, Tensor]]:
+        """The edge functions of every layer with the values (n, p) that they meet, at inputs (K, n, e)."""
+        x, found = x.restricted(total_order(x.axes, 0)), []
+        for layer in range(len(self.weights) + 1):
+            if layer >= self.linear_first:
+                found.append((self._edges[layer - self.linear_first], x.value))
+            if layer < len(self.weights):
+                x = self._next(x, layer, None)
+        return found
 
     def check_levels(self, times: int) -> None:
         """Refuse more intervals than can be, and finer functions that lose their digits."""
@@ -145,20 +155,10 @@ class SplineLayers(Basis):
             z = torch.cat([z[:1] + self.biases[layer], z[1:]])
         return Jet(x.indices, z) if scale is None else Jet(x.indices, scale * z).compose(functions.tanh)
 
-    def _arguments(self, x: Jet) -> list[tuple[Edges, Tensor]]:
-        """The edge functions of every layer, with the values (n, p) that they meet."""
-        x, found = x.restricted(total_order(x.axes, 0)), []
-        for layer in range(len(self.weights) + 1):
-            if layer >= self.linear_first:
-                found.append((self._edges[layer - self.linear_first], x.value))
-            if layer < len(self.weights):
-                x = self._next(x, layer, None)
-        return found
-
     def _marked(self, marking: Marking) -> list[Tensor]:
         """For every layer the intervals to be halved, (sets, n)."""
         with torch.no_grad():
-            arguments = self._arguments(marking.inputs)
+            arguments = self.arguments(marking.inputs)
         return [_heaviest(edges, values, marking) for edges, values in arguments]
 
 

@@ -1,0 +1,50 @@
+"""A baseline for refinement: the grid extension of pykan, which fits finer splines to samples of the coarse ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from pinnml import Multilevel
+from pinnml.calculus import Jet, total_order
+from pinnml.networks.kan import SplineLayers
+from pinnml.solvers import Report, Step
+from pinnml.solvers.multilevel import State
+from pinnml.system import System
+
+#: By singular values: splines that meet no sample make the fits singular, which "gelsy" may answer with zeros.
+DRIVER = "gelsd"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridExtension(Multilevel):
+    """Levels whose edge functions are fitted by least squares to the values they had, each solver begun anew.
+
+    At the arguments that the samples bring about the functions stay as they are; where there are none they are lost.
+    """
+
+    transfer: bool = False
+
+    def _refined(self, system: System, theta: Tensor, state: State, report: Report) -> Step:
+        step = super()._refined(system, theta, state, report)
+        theta = fitted(step.system, step.theta)
+        inner = self._solver(step.state.level).init(step.system, theta)
+        return replace(step, theta=theta, state=replace(step.state, inner=inner))
+
+
+def fitted(system: System, theta: Tensor) -> Tensor:
+    """Theta with every spline replaced by the shortest least-squares fit to its values at the samples."""
+    network = system.network_at(theta)
+    basis = network.basis
+    assert isinstance(basis, SplineLayers)
+    indices = total_order(system.blocks[0].inputs.axes, 0)
+    inputs = Jet(indices, torch.cat([block.inputs.coefficients[:1] for block in system.blocks], dim=1))
+    weights = [*list(basis.weights)[basis.linear_first :], network.coef]
+    for (edges, values), weight in zip(basis.arguments(inputs), weights, strict=True):
+        functions = edges.features(Jet(indices, values.unsqueeze(0)), None, "").coefficients[0]
+        for part in torch.arange(len(weight)).split(edges.size):
+            columns = functions[:, part]
+            weight[part] = torch.linalg.lstsq(columns, columns @ weight[part], driver=DRIVER).solution
+    return system.with_network(network).initial()

@@ -1,0 +1,46 @@
+"""The spectrum of a residual: the mean square by wave number, and levels that begin where the last one ended."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pinnml import KAN, Adam, Box, Periodic, solve
+from problems import allen_cahn
+from scripts.residual_spectrum import ALONG_T, ALONG_X, levels_of, spectrum
+
+POINTS = {"interior": 200, "initial": 40}
+NETWORK = KAN(2, 1, intervals=4)
+
+
+def test_a_wave_lies_at_its_number_with_its_mean_square():
+    def residual(points: np.ndarray) -> dict[str, np.ndarray]:
+        x, t = points.T
+        return {"balance": 2.0 + 3 * t * np.cos(7 * np.pi * x + t) + np.cos(256 * np.pi * x)}
+
+    stub: Any = SimpleNamespace(domain=Box(x=Periodic(-1, 1), t=(0, 1)), residual=residual)
+    found = spectrum(stub)
+    expected = np.zeros(ALONG_X // 2 + 1)
+    middles = (np.arange(ALONG_T) + 0.5) / ALONG_T
+    expected[[0, 7, 256]] = 4.0, 4.5 * (middles**2).mean(), 1.0
+    np.testing.assert_allclose(found, expected, atol=1e-13)
+
+
+def test_the_spectrum_adds_up_to_the_mean_square():
+    solution = solve(allen_cahn.problem(), NETWORK, Adam(steps=1), points=POINTS, seed=2)
+    x = -1 + 2 * np.arange(ALONG_X) / ALONG_X
+    t = (np.arange(ALONG_T) + 0.5) / ALONG_T
+    points = np.array([(one, other) for other in t for one in x])
+    (residual,) = solution.residual(points).values()
+    assert spectrum(solution).sum() == pytest.approx((residual**2).mean(), rel=1e-12)
+
+
+def test_a_level_begins_where_the_last_one_ended():
+    still = Adam(steps=1, rate=1e-15)
+    first, second = levels_of(allen_cahn.problem(), NETWORK, [Adam(steps=3), still], POINTS, seed=2)
+    assert (first.intervals, second.intervals) == (4, 8)
+    np.testing.assert_allclose(second.spectrum, first.spectrum, rtol=0, atol=1e-10 * first.spectrum.max())
+    assert second.error == pytest.approx(first.error, rel=1e-10)
