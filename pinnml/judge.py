@@ -61,7 +61,7 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         dtype=record["dtype"],
         solver=record["solver"]["kind"],
         network=record["network"]["kind"],
-        notes=loop.notes | dict(network.basis.remarks(held_out.blocks[0].inputs)),
+        notes=loop.notes | dict(network.basis.remarks(held_out.inputs)),
         provenance=provenance(),
     )
 

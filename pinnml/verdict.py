@@ -83,7 +83,8 @@ class Verdict:
         found = []
         if not self.converged:
             found.append(f"The solver did not finish: {self.status.value}.")
-        if (reached := int(self.notes.get("level", 0)) + 1) < int(self.notes.get("levels", 1)):
+        reached = int(self.notes.get("level", 0)) + 1
+        if reached < int(self.notes.get("levels", 1)) and self.status is not Status.SPOILT:
             found.append(
                 f"Level {reached} of {self.notes['levels']} was the last one reached: allow more time or steps, or "
                 "fewer to the levels before (coarse=)."

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinnml import Multilevel
-from pinnml.calculus import Jet, total_order
+from pinnml.calculus import Jet
 from pinnml.networks.kan import SplineLayers
 from pinnml.solvers import Report, Step
 from pinnml.solvers.multilevel import State
@@ -39,10 +39,9 @@ def fitted(system: System, theta: Tensor) -> Tensor:
     network = system.network_at(theta)
     basis = network.basis
     assert isinstance(basis, SplineLayers)
-    indices = total_order(system.blocks[0].inputs.axes, 0)
-    inputs = Jet(indices, torch.cat([block.inputs.coefficients[:1] for block in system.blocks], dim=1))
+    indices = system.inputs.indices
     weights = [*list(basis.weights)[basis.linear_first :], network.coef]
-    for (edges, values), weight in zip(basis.arguments(inputs), weights, strict=True):
+    for (edges, values), weight in zip(basis.arguments(system.inputs), weights, strict=True):
         functions = edges.features(Jet(indices, values.unsqueeze(0)), None, "").coefficients[0]
         for part in torch.arange(len(weight)).split(edges.size):
             columns = functions[:, part]

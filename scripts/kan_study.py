@@ -17,8 +17,8 @@ experiment has some:
     tanh            the tanh network, with its own number of steps
 
 Into the folder `--out` go <experiment>.jsonl, every run with its curve as soon as it ends; then <experiment>.csv, the
-table; and <experiment>.png: loss and error against work and seconds, median and quartiles. A run whose loss is not
-finite, or ten times the median, counts as failed. The experiments themselves are in `kan_experiments.py`.
+table; and <experiment>.png: loss and error against work and seconds, median and quartiles. A run that diverged, or
+whose loss is ten times the median, counts as failed. The experiments themselves are in `kan_experiments.py`.
 """
 
 from __future__ import annotations
@@ -46,8 +46,10 @@ from scripts.grid_extension import GridExtension
 from scripts.kan_experiments import EXPERIMENTS, network_on, solver_on
 
 FAILED = 10.0
-#: What stands for the loss of a run that has none.
+#: What stands for the loss and the error of a run that has none.
 LARGE = 1e300
+#: How runs end that have failed, whatever the best state on their way was.
+LOST = ("DIVERGED", "NOT_FINITE")
 COLOURS = {
     "coarse": "#0072B2",
     "fine": "#D55E00",
@@ -133,7 +135,8 @@ def table(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     lines = []
     for basis, schedule in dict.fromkeys((r["basis"], r["schedule"]) for r in records):
         group = [r for r in records if (r["basis"], r["schedule"]) == (basis, schedule)]
-        losses = np.array([r["loss"] for r in group])
+        lost = np.array([r["status"] in LOST for r in group])
+        losses = np.where(lost, np.inf, [r["loss"] for r in group])
         finite = losses[np.isfinite(losses)]
         middle = float(np.median(finite)) if len(finite) else np.nan
         line: dict[str, Any] = {"basis": basis, "schedule": schedule, "parameters": group[0]["parameters"]}
@@ -143,7 +146,7 @@ def table(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             line[f"loss after level {level}"] = float(np.median([end[0] if end else LARGE for end in ends]))
         for name in ("loss", "error"):
             numbers = np.array([r[name] for r in group], dtype=float)
-            numbers = np.where(np.isfinite(numbers), numbers, LARGE)
+            numbers = np.where(np.isfinite(numbers) & ~lost, numbers, LARGE)
             low, half, high = np.quantile(numbers, [0.25, 0.5, 0.75])
             line |= {name: half, f"{name}, quartiles": f"{low:.2e} {high:.2e}"}
         lines.append(line | {"seconds": statistics.median(r["seconds"] for r in group)})

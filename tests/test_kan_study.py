@@ -75,11 +75,12 @@ def test_the_table_has_medians_and_counts_what_failed(tmp_path):
         known = {"basis": "spline", "schedule": "multilevel", "seed": seed, "parameters": 7, "seconds": 2.0}
         return known | {"loss": losses[-1], "error": losses[-1] / 2, "work": 4.0, "status": "STEPS", "curve": rows}
 
-    ends = [1.0, 2.0, 3.0, 30.0, np.inf]
+    ends = [1.0, 2.0, 3.0, 3.0, 40.0, np.inf, 0.5]
     records = [run(seed, [9.0, 8.0 + seed, 6.0, end]) for seed, end in enumerate(ends)]
+    records[-1]["status"] = "DIVERGED"  # the best state on its way does not count
     (line,) = table(records)
-    assert (line["runs"], line["failed"], line["loss"], line["error"]) == (5, 2, 3.0, 1.5)
-    assert (line["loss after level 0"], line["loss after level 1"]) == (10.0, 3.0)
+    assert (line["runs"], line["failed"], line["loss"], line["error"]) == (7, 3, 3.0, 1.5)
+    assert (line["loss after level 0"], line["loss after level 1"]) == (11.0, 3.0)
     draw(tmp_path / "small.png", records[:3])
     assert (tmp_path / "small.png").stat().st_size > 10_000
     with pytest.raises(SystemExit, match="choose from"):

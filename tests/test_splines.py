@@ -289,3 +289,16 @@ def test_levels_that_do_not_nest_are_refused():
 def test_knots_that_cannot_be_are_refused(t, order, words):
     with pytest.raises(SettingsError, match=words):
         Knots(torch.tensor(t, dtype=torch.float64), order)
+
+
+@pytest.mark.parametrize("intervals", [5, 320, 2000])
+def test_equal_spacings_in_single_precision_are_equal_again(intervals):
+    """Rounded knots are halved in closed form as well; those that differ by more than rounding stay as they are."""
+    exact = Knots.uniform(-1.0, 1.0, intervals, 4)
+    restored = Knots.restored(exact.t.float(), 4)
+    assert restored.t.dtype == torch.float64
+    np.testing.assert_allclose(restored.t, exact.t, rtol=0, atol=1e-15 * 4)
+    assert restored.halves(restored.split())
+    moved = exact.t.float()
+    moved[3] += 1e-5
+    np.testing.assert_array_equal(Knots.restored(moved, 4).t, moved.double())

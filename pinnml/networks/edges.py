@@ -44,6 +44,11 @@ class Edges(nn.Module, ABC):
         return self.intervals + self.order - 1
 
     @property
+    def numbers(self) -> int:
+        """How many values of functions that are not zero there are at each sample."""
+        return self.inputs * self.order
+
+    @property
     @abstractmethod
     def knots(self) -> Tensor:
         """The knots, (sets, n + 2 r - 1)."""
@@ -109,6 +114,11 @@ class BSplines(Edges):
             self.logits = nn.Parameter(span_logits(spans, least))
 
     @property
+    def numbers(self) -> int:
+        """As many for each edge where edges have knots of their own."""
+        return super().numbers * (self.outputs or 1)
+
+    @property
     def knots(self) -> Tensor:
         """The knots, (sets, n + 2 r - 1)."""
         return self.get_buffer("t") if self.logits is None else self._freed(self.logits)
@@ -134,7 +144,7 @@ class BSplines(Edges):
         """The splines on finer knots, and P by set."""
         marks = [None] * len(self.knots) if marked is None else list(marked.cpu())
         if self.logits is None:
-            old, least = [Knots(_exact(t), self.order) for t in self.knots], None
+            old, least = [Knots.restored(t, self.order) for t in self.knots], None
             new = [knots.split(mark) for knots, mark in zip(old, marks, strict=True)]
         else:
             old, new, least = self._split_free(self.logits, marks)
@@ -222,14 +232,14 @@ class PowerReLUs(Edges):
 
     def check_levels(self, times: int) -> None:
         """Refuse finer functions that lose their digits."""
-        knots = Knots(_exact(self.get_buffer("t")), self.order)
+        knots = Knots.restored(self.get_buffer("t"), self.order)
         for _ in range(times):
             knots = knots.split()
             check_digits(knots, self.knots.dtype)
 
     def split(self, marked: Tensor | None = None) -> tuple[PowerReLUs, Tensor]:
         """The functions on finer knots, and P."""
-        old = Knots(_exact(self.get_buffer("t")), self.order)
+        old = Knots.restored(self.get_buffer("t"), self.order)
         new = old.split(None if marked is None else marked[0].cpu())
         check_digits(new, self.knots.dtype)
         finer = PowerReLUs(new.t, self.order, self.inputs).to(self.knots)

@@ -45,7 +45,7 @@ class SplineLayers(Basis):
     @property
     def numbers(self) -> int:
         """The functions that are not zero, of the layer that has most."""
-        return max(edges.inputs * edges.order for edges in self._edges)
+        return max(edges.numbers for edges in self._edges)
 
     @property
     def resolution(self) -> float | None:
@@ -93,10 +93,8 @@ class SplineLayers(Basis):
         """Refuse more intervals than can be, and finer functions that lose their digits."""
         most = max(edges.intervals for edges in self._edges)
         if times >= MOST_INTERVALS.bit_length() or most * 2**times > MOST_INTERVALS:
-            got, cure = (
-                f"{most} intervals, {times} times halved",
-                "choose fewer levels, or fewer intervals to begin with",
-            )
+            got = f"{most} intervals, {times} times halved"
+            cure = "choose fewer levels, or fewer intervals to begin with"
             raise SettingsError("too many levels", expected=f"{MOST_INTERVALS} intervals at most", got=got, cure=cure)
         for edges in self._edges:
             edges.check_levels(times)

@@ -48,6 +48,15 @@ class Knots:
         steps = torch.arange(1 - order, intervals + order, dtype=dtype)
         return cls(low + (high - low) / intervals * steps, order)
 
+    @classmethod
+    def restored(cls, t: Tensor, order: int) -> Knots:
+        """Knots in double precision on the CPU from those that a network keeps; equal spacings are equal again."""
+        exact = cls(t.detach().cpu().double(), order)
+        rounding = 4 * torch.finfo(t.dtype).eps * float(exact.t.abs().max())
+        if exact.is_uniform or not bool((exact.t.diff() - exact.spacing).abs().max() <= rounding):
+            return exact
+        return cls.uniform(float(exact.inner[0]), float(exact.inner[-1]), exact.intervals, order)
+
     @property
     def intervals(self) -> int:
         """N - r + 1, the number of intervals between low and high."""

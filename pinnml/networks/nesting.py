@@ -62,7 +62,7 @@ def refinement(coarse: Knots, fine: Knots) -> Tensor:
         raise SettingsError("splines of different order do not nest", expected=coarse.order, got=fine.order)
     if coarse.halves(fine):
         return uniform_refinement(coarse.size, coarse.order).to(coarse.t)
-    inner = Knots(fine.t, fine.order).inner.tolist()
+    inner = fine.inner.tolist()
     missing = [value for value in coarse.inner.tolist() if not fine.holds(value)]
     same_ends = coarse.holds(inner[0]) and coarse.holds(inner[-1])
     t, p = coarse.t, torch.eye(coarse.size, dtype=coarse.t.dtype, device=coarse.t.device)
@@ -93,9 +93,9 @@ def uniform_refinement(size: int, order: int) -> Tensor:
 
 
 def relu_refinement(coarse: Knots, fine: Knots) -> Tensor:
-    """P (N_coarse, N_fine) for the functions of `PowerReLU`, ((x - t_j) / h)^(r-1), cut off below t_j from j = 1 on.
+    """P (N_coarse, N_fine) for the functions of `PowerReLUs`, ((x - t_j) / h)^(r-1): r whole, others cut off below t_j.
 
-    Those that are cut off are among the fine ones; the r whole polynomials are combinations of the fine r.
+    Those that are cut off are among the fine ones; the whole polynomials are combinations of the fine ones.
     """
     refinement(coarse, fine)  # raises where they do not nest
     r, ratio = coarse.order, fine.spacing / coarse.spacing
@@ -145,8 +145,7 @@ def _inserted(t: Tensor, p: Tensor, value: float, order: int) -> tuple[Tensor, T
         span > 0, (value - t[: count + 1]) / torch.where(span > 0, span, 1.0), (t[: count + 1] <= value).to(t)
     )
     alpha = ratio.clamp(0.0, 1.0)
-    step = torch.diag(alpha[:count]).new_zeros((count, count + 1))
-    step[:, :count] += torch.diag(alpha[:count])
-    step[:, 1:] += torch.diag(1 - alpha[1:])
     place = int((t < value).sum())
-    return torch.cat([t[:place], t.new_tensor([value]), t[place:]]), p @ step
+    column = p.new_zeros((len(p), 1))
+    p = torch.cat([p * alpha[:count], column], dim=1) + torch.cat([column, p * (1 - alpha[1:])], dim=1)
+    return torch.cat([t[:place], t.new_tensor([value]), t[place:]]), p

@@ -26,6 +26,10 @@ class Status(Enum):
     ROUND_OFF = "no step can lower the residual any more: it is at round-off for this basis"
     NO_DESCENT = "no step lowers the residual any more; this may be a local minimum"
     STALLED = "further steps gain next to nothing"
+    SPOILT = (
+        "the next level would lose the digits of this one to rounding; choose a lower order, dtype=torch.float64, or, "
+        'where values lie beyond the knots, normalise="tanh"'
+    )
     STEPS = "the limit of steps was reached before the solver's own test was met"
     SECONDS = "the limit of time was reached before the solver's own test was met"
     DIVERGED = "the residual grew without bound; the best state so far was kept"

@@ -149,12 +149,12 @@ class LBFGS(Solver):
         fresh, old = self.init(system, theta), state.optimiser.state[state.parameter]
         if not old.get("old_dirs"):
             return fresh
-        steps = [prolong(step) for step in old["old_stps"]]
-        differences = [lifted(difference, prolong) for difference in old["old_dirs"]]
+        steps = [prolong(step) for step in old["old_stps"][-self.memory :]]
+        differences = [lifted(difference, prolong) for difference in old["old_dirs"][-self.memory :]]
         last, change = steps[-1], differences[-1]
         assert fresh.parameter.grad is not None
         fresh.optimiser.state[fresh.parameter] = {
-            **old,
+            **{name: value for name, value in old.items() if name != "al"},  # a work list as long as the memory
             "d": torch.zeros_like(last),
             "t": 1.0,
             "old_stps": steps,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pinnml.calculus import Jet, total_order
 from pinnml.errors import SettingsError
 from pinnml.networks import Marking
 
@@ -25,10 +24,8 @@ def marking(system: System, theta: Tensor, share: float) -> Marking:
         raise SettingsError(message, expected="residuals at points", got=f"adaptive={share}", cure=cure)
     with torch.no_grad():
         rows = system.residual(theta).square()
-    squares, inputs = [], []
+    squares = []
     for block in system.blocks:
         pointwise = [rows[system.rows[term.name]] for term in block.terms if not term.equation.integral]
         squares.append(sum((each.view(-1, len(block)).sum(dim=0) for each in pointwise), rows.new_zeros(len(block))))
-        inputs.append(block.inputs.value)
-    values = Jet(total_order(system.problem.domain.axes, 0), torch.cat(inputs).unsqueeze(0))
-    return Marking(values, torch.cat(squares), share)
+    return Marking(system.inputs, torch.cat(squares), share)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinnml.blocks import Block, Parts, rows_of
+from pinnml.calculus import Jet, total_order
 from pinnml.domains import Sample
 from pinnml.equation import Term
 from pinnml.jacobian import Link, fill, hidden_links
@@ -103,6 +104,12 @@ class System:
     def device(self) -> torch.device:
         """The device of theta."""
         return self.network.coef.device
+
+    @property
+    def inputs(self) -> Jet:
+        """The network's inputs at all samples, without derivatives, (1, M, e)."""
+        values = torch.cat([block.inputs.value for block in self.blocks])
+        return Jet(total_order(self.problem.domain.axes, 0), values.unsqueeze(0))
 
     def initial(self) -> Tensor:
         """Theta as the network was drawn, (P,)."""
