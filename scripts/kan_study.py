@@ -12,6 +12,7 @@ experiment has some:
     equal           the same with as much work as the others, every level begun anew
     reset           nothing carried over from level to level but the function
     sampled         as "reset" or "equal", the function carried over by least squares on samples, as in pykan
+    stalling        through the levels, each of which ends once it has stalled
     falling         the rate quartered with each level
     fast            the coarsest level alone at the rate at which "falling" begins
     tanh            the tanh network, with its own number of steps
@@ -57,6 +58,7 @@ COLOURS = {
     "equal": "#7B3294",
     "reset": "#CC79A7",
     "sampled": "#A6761D",
+    "stalling": "#117733",
     "falling": "#56B4E9",
     "fast": "#E69F00",
     "tanh": "#555555",

@@ -27,7 +27,7 @@ from problems import allen_cahn
 
 #: Points of the grid along x and along t.
 ALONG_X, ALONG_T = 512, 64
-#: The first wave number that counts as high: waves of the whole period that two knots of the coarsest level resolve.
+#: The first wave number that counts as high: a wave of one eighth in the whole period of two.
 HIGH = 16
 
 

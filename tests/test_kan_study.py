@@ -85,3 +85,11 @@ def test_the_table_has_medians_and_counts_what_failed(tmp_path):
     assert (tmp_path / "small.png").stat().st_size > 10_000
     with pytest.raises(SystemExit, match="choose from"):
         kan_study.study("interface", range(1), ["equal"], 1, tmp_path)
+
+
+def test_stalling_levels_leave_steps_over(monkeypatch):
+    """Where more steps gain nothing, a level that may end early does; the last level still has its turn."""
+    monkeypatch.setitem(EXPERIMENTS, "small", replace(longer(EXPERIMENTS["regression"], 4), points=200))
+    full, early = (trained(Run("small", "spline", name, seed=0)) for name in ("multilevel", "stalling"))
+    assert early["work"] < full["work"]
+    assert sorted({row["level"] for row in early["curve"]}) == [0, 1, 2, 3]
