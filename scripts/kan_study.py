@@ -42,6 +42,8 @@ import torch
 
 from pinnml import KAN, Adam, Multilevel, solve
 from pinnml.loop import Progress
+from pinnml.networks import NetworkSettings
+from pinnml.solvers import Solver
 from problems import regression
 from scripts.grid_extension import GridExtension
 from scripts.kan_experiments import EXPERIMENTS, network_on, solver_on
@@ -75,26 +77,30 @@ class Run:
     seed: int
 
 
+def prepared(run: Run) -> tuple[NetworkSettings, Solver, int]:
+    """The network of a run, its solver, and the level on which it begins."""
+    experiment = EXPERIMENTS[run.experiment]
+    if run.basis == "tanh":
+        assert experiment.baseline is not None
+        return experiment.baseline, replace(experiment.solver, steps=experiment.baseline_steps), 0
+    steps = experiment.schedules[run.schedule]
+    used = [level for level, number in enumerate(steps) if number]
+    solvers = [solver_on(experiment, run.schedule, level) for level in range(len(used))]
+    kind = GridExtension if run.schedule == "sampled" else Multilevel
+    solver = kind(
+        inner=solvers[-1],
+        coarse=solvers[:-1] or None,
+        levels=len(used),
+        schedule=[steps[level] for level in used],
+        transfer=run.schedule not in ("reset", "equal", "sampled"),
+    )
+    return network_on(experiment, run.basis, used[0]), solver, used[0]
+
+
 def trained(run: Run) -> dict[str, Any]:
     """The outcome of one run: its curve by work and seconds, and its last loss and error."""
     torch.set_num_threads(1)
-    experiment = EXPERIMENTS[run.experiment]
-    if run.basis == "tanh":
-        network, solver, first = experiment.baseline, replace(experiment.solver, steps=experiment.baseline_steps), 0
-    else:
-        steps = experiment.schedules[run.schedule]
-        used = [level for level, number in enumerate(steps) if number]
-        first = used[0]
-        network = network_on(experiment, run.basis, first)
-        solvers = [solver_on(experiment, run.schedule, level) for level in range(len(used))]
-        kind = GridExtension if run.schedule == "sampled" else Multilevel
-        solver = kind(
-            inner=solvers[-1],
-            coarse=solvers[:-1] or None,
-            levels=len(used),
-            schedule=[steps[level] for level in used],
-            transfer=run.schedule not in ("reset", "equal", "sampled"),
-        )
+    experiment, (network, solver, first) = EXPERIMENTS[run.experiment], prepared(run)
     curve: list[dict[str, Any]] = []
 
     def record(progress: Progress) -> None:
