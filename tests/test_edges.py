@@ -237,6 +237,12 @@ def test_the_share_beyond_the_knots_is_a_mean_over_layers():
     assert network.basis.remarks(x)["share beyond the knots"] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("knots", "numbers"), [("fixed", 5 * 4), ("input", 5 * 4), ("edge", 5 * 5 * 4)])
+def test_knots_of_each_edge_mean_as_many_values_at_a_sample(knots, numbers):
+    """What chunks of samples are cut by: values of functions that are not zero, four for each argument or edge."""
+    assert drawn(KAN(5, 2, order=4, knots=knots)).basis.numbers == numbers
+
+
 def test_one_node_is_not_compared_with_itself():
     assert KAN(1, 1).halved() is None
     assert KAN(4, 1).halved() == KAN(2, 1)

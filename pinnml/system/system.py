@@ -107,7 +107,7 @@ class System:
 
     @property
     def inputs(self) -> Jet:
-        """The network's inputs at all samples, without derivatives, (1, M, e)."""
+        """The network's inputs at all n samples, without derivatives, (1, n, e)."""
         values = torch.cat([block.inputs.value for block in self.blocks])
         return Jet(total_order(self.problem.domain.axes, 0), values.unsqueeze(0))
 
