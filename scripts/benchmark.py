@@ -167,6 +167,7 @@ BARS: dict[str, Callable[[Seeds], Iterator[Row]]] = {
         Solve("burgers", 1e-5, 600, "burgers"),
         Solve("burgers, nu = 0.01", 1e-5, 300, "burgers", {"nu": 0.01}),
         Solve("interface", 1e-5, 120, "interface"),
+        Solve("allen-cahn", 1e-2, 300, "allen_cahn"),
         Solve("L-shape", 1e-6, 60, "poisson_lshape"),
         Solve("plate with a hole", 1e-4, 120, "plate_with_hole"),
         Solve("two materials", 1e-6, 60, "two_materials"),
