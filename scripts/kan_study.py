@@ -150,8 +150,7 @@ def table(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         line: dict[str, Any] = {"basis": basis, "schedule": schedule, "parameters": group[0]["parameters"]}
         line |= {"runs": len(group), "failed": int((~(losses <= FAILED * middle)).sum())}
         for level in sorted({row["level"] for r in group for row in r["curve"]}):
-            ends = [[row["loss"] for row in r["curve"] if row["level"] == level][-1:] for r in group]
-            line[f"loss after level {level}"] = float(np.median([end[0] if end else LARGE for end in ends]))
+            line[f"loss after level {level}"] = float(np.median([loss_after(r, level) for r in group]))
         for name in ("loss", "error"):
             numbers = np.array([r[name] for r in group], dtype=float)
             numbers = np.where(np.isfinite(numbers) & ~lost, numbers, LARGE)
@@ -159,6 +158,13 @@ def table(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             line |= {name: half, f"{name}, quartiles": f"{low:.2e} {high:.2e}"}
         lines.append(line | {"seconds": statistics.median(r["seconds"] for r in group)})
     return lines
+
+
+def loss_after(record: Mapping[str, Any], level: int) -> float:
+    """The last loss on a level, LARGE where a run did not come to its end."""
+    ends = [row["loss"] for row in record["curve"] if row["level"] == level]
+    is_lost = record["status"] in LOST and record["curve"][-1]["level"] == level
+    return LARGE if is_lost or not ends else ends[-1]
 
 
 def draw(path: Path, records: Sequence[Mapping[str, Any]]) -> None:

@@ -81,6 +81,8 @@ def test_the_table_has_medians_and_counts_what_failed(tmp_path):
     (line,) = table(records)
     assert (line["runs"], line["failed"], line["loss"], line["error"]) == (7, 3, 3.0, 1.5)
     assert (line["loss after level 0"], line["loss after level 1"]) == (11.0, 3.0)
+    (lost,) = table([each | {"status": "DIVERGED"} for each in records[-3:]])
+    assert lost["loss after level 1"] == lost["loss"] == kan_study.LARGE
     draw(tmp_path / "small.png", records[:3])
     assert (tmp_path / "small.png").stat().st_size > 10_000
     with pytest.raises(SystemExit, match="choose from"):

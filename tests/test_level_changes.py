@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pinnml import KAN, LBFGS, Adam, Box, Equation, Multilevel, Problem, Solution, solve
+from pinnml import KAN, LBFGS, Adam, Box, Equation, LevenbergMarquardt, Multilevel, Problem, Solution, solve
 from pinnml.calculus import total_order
 from pinnml.networks.spline_settings import SplineNetwork
 from pinnml.solvers import Status, multilevel
@@ -49,6 +49,24 @@ def test_a_solve_ends_on_the_level_that_rounding_would_spoil(monkeypatch):
     assert solution.settings["network"]["intervals"] == solution.network.basis.resolution == 5
     assert 'normalise="tanh"' in solution.verdict.complaints[0]
     assert not any("was the last one reached" in each for each in solution.verdict.complaints)
+
+
+def test_a_solved_problem_may_be_refined():
+    """From a solution at round-off the residual before the first step is no measure; its terms are."""
+    curved = Problem(
+        domain=Box(x=(0, 1)),
+        fields="u",
+        equations=(
+            Equation(lambda u: u.d("xx") - 2, name="balance"),
+            Equation(lambda u: u, on="boundary", name="wall"),
+        ),
+        exact=lambda x: x * x - x,
+    )
+    solved = solve(curved, KAN(5, 1, order=4, intervals=6), LevenbergMarquardt(steps=100), points=200)
+    solver = Multilevel(inner=LevenbergMarquardt(steps=20), levels=2)
+    again = solve(curved, start=solved, solver=solver, points=200)
+    assert again.verdict.notes["level"] == 1
+    assert again.verdict.error < 1e-12
 
 
 def test_residuals_at_round_off_may_change_by_as_much():

@@ -333,7 +333,6 @@ def test_levels_of_splines_gain_and_levels_of_relus_stand_still():
         ({"schedule": 5}, "3 numbers"),
         ({"schedule": "555"}, "3 numbers"),
         ({"coarse": 0}, "solver of one level"),
-        ({"coarse": Adam(), "levels": 1}, "where there is one level"),
         ({"inner": LevenbergMarquardt(seconds=3)}, "time limit of its own"),
         ({"inner": Multilevel()}, "solver of one level"),
         ({"coarse": "lm"}, "solver of one level"),

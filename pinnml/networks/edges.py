@@ -190,8 +190,8 @@ class BSplines(Edges):
     def _edgewise(self, x: Jet, weight: Tensor, trace: Trace | None, entry: Entry) -> Tensor:
         """The sums where every edge has splines of its own, and so no features that edges share."""
         n, p, q = x.shape[0], self.inputs, weight.shape[1]
-        weights = weight.expand(n, -1, -1) if trace is None else trace.per_sample(entry.weight, weight, n)
-        by_edge = weights.unflatten(1, (p, self.size)).transpose(2, 3).flatten(1, 2)  # (n, p q, N)
+        weights = weight[None] if trace is None else trace.per_sample(entry.weight, weight, n)
+        by_edge = weights.unflatten(1, (p, self.size)).transpose(2, 3).flatten(1, 2).expand(n, -1, -1)  # (n, p q, N)
         first, local = self._local(x, trace, entry.edges)
         places = first.unsqueeze(-1) + torch.arange(self.order, device=first.device)
         terms = (local.coefficients * by_edge.gather(-1, places)).sum(dim=-1)

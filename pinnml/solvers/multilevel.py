@@ -17,8 +17,8 @@ from pinnml.solvers.levenberg_marquardt import LevenbergMarquardt
 from pinnml.system import System
 from pinnml.system.marking import marking
 
-#: The most by which rounding may change the residuals at a refinement, as a part of them. Less than the square root of
-#: eps of the residuals before the first step is no loss either.
+#: The most by which rounding may change the residuals at a refinement, as a part of them. Where they are less than the
+#: square root of eps of their terms, or the change is so small a part of those before the first step, it is no loss.
 LARGEST_JUMP = 0.1
 
 
@@ -128,7 +128,7 @@ class Multilevel(Solver):
         coarse, (fine, theta, prolong) = theta, system.refine(theta, self.adaptive)
         with torch.no_grad():
             spoilt = _is_spoilt(system.residual(coarse), fine.residual(theta), state.residual)
-        if spoilt:
+        if spoilt and max(system.relative(coarse).values()) > torch.finfo(theta.dtype).eps ** 0.5:
             return Step(system, coarse, state, replace(report, status=Status.SPOILT))
         before, after = self._solver(state.level), self._solver(state.level + 1)
         part = self._part(fine, state.level + 1)
@@ -175,9 +175,6 @@ def _checked_coarse(coarse: Solver | Sequence[Solver], levels: int) -> Solver | 
             _check_level_solver("coarse", solver)
         return tuple(coarse)
     _check_level_solver("coarse", coarse)
-    if levels == 1:
-        cure = "leave coarse out, or write levels=2"
-        raise SettingsError("coarse", expected="None where there is one level", got=type(coarse).__name__, cure=cure)
     return coarse
 
 
