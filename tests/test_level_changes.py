@@ -98,6 +98,29 @@ def test_each_level_may_remember_another_number_of_pairs(coarse, fine):
     assert min(fine, kept[2] + 10) <= kept[5] <= fine
 
 
+@pytest.mark.parametrize(
+    ("after", "start", "spoilt"), [(5e-12, 1.0, False), (5e-12, 1e-12, True), (1.05e-12, 0.0, False)]
+)
+def test_a_change_counts_beside_the_residuals_and_beside_the_start(after, start, spoilt):
+    """Residuals of 1e-12 may change by a tenth, and by 1.5e-8 of those before the first step."""
+    before, changed = (torch.tensor([value, 0.0], dtype=torch.float64) for value in (1e-12, after))
+    assert multilevel._is_spoilt(before, changed, start) == spoilt
+
+
+def test_the_newest_pairs_are_carried_over():
+    """A level that remembers three pairs gets the last three steps of the level before, prolonged."""
+    system = system_of(KAN(3, 1), poisson.problem())
+    coarse, fine = LBFGS(inner=8), LBFGS(inner=8, memory=3)
+    state = coarse.init(system, system.initial())
+    theta = coarse.step(system, system.initial(), state).theta
+    finer, start, prolong = system.refine(theta)
+    known = state.optimiser.state[state.parameter]["old_stps"]
+    carried = fine.carried(state, finer, start, prolong)
+    assert len(known) > 4
+    for found, step in zip(carried.optimiser.state[carried.parameter]["old_stps"], known[-3:], strict=True):
+        torch.testing.assert_close(found, prolong(step), rtol=0, atol=0)
+
+
 def test_the_share_beyond_the_knots_is_one_of_all_samples():
     """Of the boundary and the interior, whichever equation comes first; they differ by half."""
     inside = Equation(lambda u: u.d("xx") + u.d("yy") + 1, name="balance")
