@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,8 +11,6 @@ from torch import Tensor
 from pinnml import Multilevel
 from pinnml.calculus import Jet
 from pinnml.networks.kan import SplineLayers
-from pinnml.solvers import Report, Step
-from pinnml.solvers.multilevel import State
 from pinnml.system import System
 
 #: By singular values: splines that meet no sample make the fits singular, which "gelsy" may answer with zeros.
@@ -27,11 +26,10 @@ class GridExtension(Multilevel):
 
     transfer: bool = False
 
-    def _refined(self, system: System, theta: Tensor, state: State, report: Report) -> Step:
-        step = super()._refined(system, theta, state, report)
-        theta = fitted(step.system, step.theta)
-        inner = self._solver(step.state.level).init(step.system, theta)
-        return replace(step, theta=theta, state=replace(step.state, inner=inner))
+    def refine(self, system: System, theta: Tensor) -> tuple[System, Tensor, Callable[[Tensor], Tensor]]:
+        """The next level, with fits in place of the same functions."""
+        fine, theta, prolong = super().refine(system, theta)
+        return fine, fitted(fine, theta), prolong
 
 
 def fitted(system: System, theta: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -120,12 +120,16 @@ class Multilevel(Solver):
         status = report.status or (Status.STEPS if over else None)
         return Step(whole, step.theta, state, Report(report.loss, status, notes))
 
+    def refine(self, system: System, theta: Tensor) -> tuple[System, Tensor, Callable[[Tensor], Tensor]]:
+        """The system and theta of the same fields on the next level, and what carries moments of theta over."""
+        return system.refine(theta, self.adaptive)
+
     def _refined(self, system: System, theta: Tensor, state: State, report: Report) -> Step:
         """The same fields on the next level; the loss is told anew where that level uses other samples.
 
         If rounding would spoil them they stay as they are, and the solve ends.
         """
-        coarse, (fine, theta, prolong) = theta, system.refine(theta, self.adaptive)
+        coarse, (fine, theta, prolong) = theta, self.refine(system, theta)
         with torch.no_grad():
             spoilt = _is_spoilt(system.residual(coarse), fine.residual(theta), state.residual)
         if spoilt and max(system.relative(coarse).values()) > torch.finfo(theta.dtype).eps ** 0.5:
