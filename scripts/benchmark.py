@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pinnml import KAN, MLP, LevenbergMarquardt, Multilevel
-from pinnml.script import load_script
+from pinnml.cli.script import load_script
 from scripts import benchmark_fem, benchmark_jacobian, benchmark_kan, benchmark_lsgd
 
 Seeds = tuple[int, ...]

@@ -30,8 +30,7 @@ from skfem import Basis, BilinearForm, ElementTriP2, MeshTri
 from skfem import helpers as fem
 
 from pinnml import Equation, Mesh, Problem, dot, grad
-from pinnml.classical import Discretisation, constraint, essential
-from pinnml.elements import Element
+from pinnml.elements import Discretisation, Element, constraint, essential
 
 CPU = torch.device("cpu")
 

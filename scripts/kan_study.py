@@ -41,8 +41,8 @@ import numpy as np
 import torch
 
 from pinnml import KAN, Adam, Multilevel, solve
-from pinnml.loop import Progress
 from pinnml.networks import NetworkSettings
+from pinnml.run import Progress
 from pinnml.solvers import Solver
 from problems import regression
 from scripts.grid_extension import GridExtension

@@ -1,100 +1,97 @@
-"""The house as a whole: imports go one way, files stay small, and importing the package stays light."""
+"""The house as a whole: rooms import downwards only, nothing goes in a circle, files are small, importing is light."""
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import pinnml
+from tests.helpers.imports import FILES, FRONTS, MODULES, PACKAGE, circles, folder_of, imported, module_of, room_of
 
-ROOT = Path(pinnml.__file__).parent
-#: The rooms from the ground up. A file imports from rooms on lower lines only, or from its own folder.
+#: The rooms from the ground up. A file imports from rooms on lower lines only, or from its own.
 FLOORS = (
     "errors",
-    "checks extras",
+    "validation extras linalg",
     "calculus",
-    "linalg domains output provenance",
-    "equation",
-    "problem networks",
-    "evaluation conditions collocation",
+    "domains output",
+    "networks problem",
     "elements",
-    "pairing",
-    "blocks jacobian",
-    "relative",
-    "system exact",
+    "system",
     "solvers",
-    "verdict archive classical",
-    "solution",
-    "checkpoint loop known weak_residual unmet",
-    "judge views arguments start",
-    "solve",
-    "recipe reference",
-    "modes",
-    "script comparison",
-    "check",
+    "results",
+    "run",
+    "classical",
     "cli",
 )
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms.split()}
-#: `template` holds what new projects start from: users' files, not rooms.
-FILES = sorted(path for path in ROOT.rglob("*.py") if "template" not in path.relative_to(ROOT).parts)
+LOOSE = {"__init__.py", "errors.py", "extras.py", "linalg.py", "validation.py"}
 HEAVY = ("matplotlib", "pyvista", "vtk", "meshio", "basix", "typer", "rich", "scipy.optimize", "sympy", "gmsh")
+OWN = [path for path in FILES if path.name != "__init__.py"]
 
 
-def room_of(path: Path) -> str:
-    """The room of a file: the folder or module right under the package; `pinnml` for the package's own front."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return "pinnml" if parts == ("__init__",) else parts[0]
+def climbing(module: str, modules: set[str]) -> set[str]:
+    """Those imports that do not go down; fronts only hand names on, and may."""
+    rooms = {room_of(other) for other in modules} - {room_of(module)}
+    return {other for other in rooms if FLOOR[other] >= FLOOR[room_of(module)]}
 
 
-def imported_rooms(source: str) -> set[str]:
-    """The rooms that a file imports from, wherever in the file it does."""
-    rooms = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, "imports within the package are written in full"
-            names = [f"pinnml.{alias.name}" for alias in node.names] if node.module == "pinnml" else [node.module or ""]
-        else:
-            continue
-        rooms |= {name.split(".")[1] for name in names if name.startswith("pinnml.")}
-    return rooms
+def arrows() -> dict[str, set[str]]:
+    """The imports of every file, fronts left out."""
+    return {module_of(path): set(imported(path.read_text())) - FRONTS for path in OWN}
 
 
-def climbing(room: str, imported: set[str]) -> set[str]:
-    """Those imports that do not go down."""
-    return {other for other in imported - {room} if FLOOR[other] >= FLOOR[room]}
+def test_nothing_lies_loose_and_every_room_has_a_floor():
+    assert {path.name for path in PACKAGE.glob("*.py")} == LOOSE
+    assert {room_of(module) for module in MODULES} - {""} == set(FLOOR)
+    assert len(FLOORS) <= 14
 
 
-def test_every_room_has_a_floor():
-    assert {room_of(path) for path in FILES} - {"pinnml"} <= set(FLOOR)
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", OWN, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_down(path):
-    room = room_of(path)
-    if room != "pinnml":
-        assert not climbing(room, imported_rooms(path.read_text()))
+    assert not climbing(module_of(path), set(imported(path.read_text())))
 
 
 @pytest.mark.parametrize(
-    ("room", "line"),
+    ("module", "line"),
     [
-        ("errors", "from pinnml.calculus import Jet"),
-        ("system", "import pinnml.solvers.head"),
-        ("output", "def later():\n    from pinnml.solution import Solution"),
-        ("problem", "from pinnml import networks"),
+        ("pinnml.errors", "from pinnml.calculus import Jet"),
+        ("pinnml.system.blocks", "import pinnml.solvers.head"),
+        ("pinnml.output.vtk", "def later():\n    from pinnml.results import Solution"),
+        ("pinnml.problem.problem", "from pinnml import networks"),
     ],
 )
-def test_an_import_that_climbs_is_seen(room, line):
-    assert climbing(room, imported_rooms(line))
+def test_an_import_that_climbs_is_seen(module, line):
+    assert climbing(module, set(imported(line)))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", OWN, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_siblings_are_imported_by_file(path):
+    module = module_of(path)
+    above = {front for front in FRONTS if module.startswith(f"{front}.")}
+    assert not {*imported(path.read_text())} & above
+
+
+def test_no_files_and_no_folders_go_in_a_circle():
+    files = arrows()
+    folders: dict[str, set[str]] = {}
+    for module, others in files.items():
+        folders.setdefault(folder_of(module), set()).update(map(folder_of, others))
+    assert circles(files) == []
+    assert circles({name: others - {name} for name, others in folders.items()}) == []
+
+
+def test_a_circle_is_seen():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d"}}) == [["b", "c"]]
+
+
+@pytest.mark.parametrize("module", sorted(FRONTS - {"pinnml.cli"}))
+def test_fronts_only_hand_names_on(module):
+    lines = MODULES[module].read_text().partition("__all__")[0].splitlines()
+    assert not [line for line in lines if line.startswith(("def ", "class ", "@"))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_files_have_four_hundred_lines_at_most(path):
     assert len(path.read_text().splitlines()) <= 400
 

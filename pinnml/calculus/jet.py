@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
@@ -52,6 +52,9 @@ class Jet:
     __array_ufunc__ = None  # NumPy hands arithmetic over to the methods below, which refuse arrays by name
     __hash__ = object.__hash__
     __iter__ = None  # a scalar field has no components
+    #: How PyTorch's functions act on jets, and the one of a name bound to a jet: set by `torch_functions`.
+    torch_function: ClassVar[Callable[..., Any]]
+    bound_function: ClassVar[Callable[..., Any]]
 
     def __init__(self, indices: IndexSet, coefficients: Tensor):
         self.indices, self.coefficients = indices, coefficients
@@ -288,18 +291,14 @@ class Jet:
         )
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        from pinnml.calculus.torch_functions import method
-
-        return method(self, name)
+        return self.bound_function(self, name)
 
     @classmethod
     def __torch_function__(
         cls, function: Callable, types: Sequence[type], args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         """Let `torch.sin(u)`, `torch.where(...)`, `tensor * u` and their like act on jets."""
-        from pinnml.calculus.torch_functions import dispatch
-
-        return dispatch(function, args, kwargs or {})
+        return cls.torch_function(function, args, kwargs or {})
 
 
 def data_jet(axes: Axes, values: Tensor) -> Jet:

@@ -239,3 +239,7 @@ def _unsupported(name: str) -> UnsupportedFunctionError:
         got=name,
         cure=f"did you mean torch.{near[0]}?" if near else "write it with the functions above",
     )
+
+
+Jet.torch_function, Jet.bound_function = staticmethod(dispatch), staticmethod(method)
+Vector.torch_function = staticmethod(dispatch_vector)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -22,6 +22,8 @@ class Vector(Composite):
 
     __slots__ = ("components", "own_curl", "own_div")
     __array_ufunc__ = None
+    #: How PyTorch's functions act on vectors: set by `torch_functions`.
+    torch_function: ClassVar[Callable[..., Any]]
 
     def __init__(self, components: Iterable[Any], *, own_curl: Any = None, own_div: Any = None):
         self.components: tuple[Any, ...] = tuple(components)
@@ -108,9 +110,7 @@ class Vector(Composite):
     @classmethod
     def __torch_function__(cls, function: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Let `tensor * F` act componentwise, and `torch.real(F)` and its like on every component."""
-        from pinnml.calculus.torch_functions import dispatch_vector
-
-        return dispatch_vector(function, args, kwargs or {})
+        return cls.torch_function(function, args, kwargs or {})
 
 
 def _pairs(a: Vector, b: Any, symbol: str) -> list[tuple[Any, Any]]:

@@ -11,8 +11,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from pinnml.classical.essential import Constraint
 from pinnml.elements import Form
+from pinnml.elements.essential_conditions import Constraint
 from pinnml.errors import ProblemError
 from pinnml.solvers import Status
 

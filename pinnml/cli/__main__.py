@@ -1,5 +1,5 @@
 """`python -m pinnml.cli` is `pinnml`."""
 
-from pinnml.cli import main
+from pinnml.cli.application import main
 
 main()

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from pinnml.cli.check import check
-from pinnml.cli.compare import compare
-from pinnml.cli.listing import list_scripts
-from pinnml.cli.new import new
-from pinnml.cli.solve import solve
+from pinnml.cli.check_command import check
+from pinnml.cli.compare_command import compare
+from pinnml.cli.list_command import list_scripts
+from pinnml.cli.new_command import new
+from pinnml.cli.solve_command import solve
 
 app = typer.Typer(
     help="Solve partial differential equations with neural networks, and say how right the result is.",

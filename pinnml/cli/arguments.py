@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pinnml.cli.script import Script
 from pinnml.cli.values import pairs, read
-from pinnml.script import Script
 
 ScriptPath = Annotated[Path, typer.Argument(metavar="SCRIPT", help="A file that defines problem(...).")]
 Parameters = Annotated[

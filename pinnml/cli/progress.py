@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pinnml.loop import Callback, Progress
+from pinnml.run import Callback, Progress
 
 BAR_WIDTH = 28
 

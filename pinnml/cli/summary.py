@@ -13,10 +13,9 @@ from rich.text import Text
 from pinnml.cli.values import written
 from pinnml.networks import NETWORKS
 from pinnml.output import RunFolder
-from pinnml.solution import Solution
-from pinnml.solve import described
+from pinnml.results import Solution, Verdict
+from pinnml.run import described
 from pinnml.solvers import SOLVERS
-from pinnml.verdict import Verdict
 
 #: The share of values beyond the knots of splines from which on it is told.
 WORTH_TELLING = 0.01

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from pinnml.cli.script import script_error
 from pinnml.errors import PinnmlError
-from pinnml.script import script_error
 
 #: Exit statuses: not good, a named error, interrupted.
 NOT_GOOD, REFUSED, INTERRUPTED = 1, 2, 130

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from pinnml.calculus import Axes, Jet
-from pinnml.checks import finite, positive
+from pinnml.domains.records import READERS
 from pinnml.domains.rules import spanning_box, unit_points
 from pinnml.domains.sample import Grid, Sample
 from pinnml.errors import DomainError, unknown_name
+from pinnml.validation import finite, positive
 
 TIME = "t"
 RESERVED = ("normal", "v")
@@ -246,6 +247,9 @@ class Box:
             normal = torch.zeros((len(x), len(self._axes.space)), dtype=torch.float64)
             normal[:, self._axes.space.index(fixed)] = -1.0 if side == "min" else 1.0
         return Sample(x, weight * (self._measure(face) / weight.sum()), normal)
+
+
+READERS["box"] = Box.from_json
 
 
 def _interval(name: str, ends: object) -> Interval:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pinnml.calculus import Axes, Jet
 from pinnml.domains.box import TIME
+from pinnml.domains.records import READERS
 from pinnml.domains.rules import spanning_box
 from pinnml.domains.sample import Grid, Sample
 from pinnml.errors import DomainError, ShapeError, unknown_name
@@ -139,6 +140,9 @@ class Points:
         x = torch.stack([column[rows] for column in self._positions.values()], dim=1)
         weight = torch.full((len(rows),), 1 / len(rows), dtype=torch.float64)
         return Sample(x, weight, None, {name: column[rows] for name, column in self._columns.items()})
+
+
+READERS["points"] = Points.from_json
 
 
 def _column(name: str, values: Any) -> Tensor:

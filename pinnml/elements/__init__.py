@@ -1,16 +1,23 @@
 """Finite elements on meshes: spaces of Lagrange, Nedelec and Raviart-Thomas functions, their values and integrands."""
 
 from pinnml.elements.assembly import Patch, Piece
+from pinnml.elements.discretisation import Discretisation
 from pinnml.elements.element import Element, check_elements
+from pinnml.elements.element_fields import FINITE_ELEMENTS, element_network
+from pinnml.elements.essential_conditions import Constraint, constraint, essential
 from pinnml.elements.form import Form
 from pinnml.elements.interpolation import interpolate
 from pinnml.elements.pointwise import Carried, Integrand
+from pinnml.elements.requirements import checked_mesh, elements_of
 from pinnml.elements.space import Space
 from pinnml.elements.sparse import SparseMatrix
 from pinnml.elements.tabulation import Tabulated, at_places, evaluated, lift, table, tabulated
 
 __all__ = [
+    "FINITE_ELEMENTS",
     "Carried",
+    "Constraint",
+    "Discretisation",
     "Element",
     "Form",
     "Integrand",
@@ -21,6 +28,11 @@ __all__ = [
     "Tabulated",
     "at_places",
     "check_elements",
+    "checked_mesh",
+    "constraint",
+    "element_network",
+    "elements_of",
+    "essential",
     "evaluated",
     "interpolate",
     "lift",

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pinnml.checks import choice, whole_number
 from pinnml.domains.cells import KINDS, CellKind
 from pinnml.errors import SettingsError
+from pinnml.validation import choice, whole_number
 
 #: Families by the name that users write, and basix's.
 FAMILIES = {"P": "P", "N1curl": "N1E", "RT": "RT"}

@@ -12,9 +12,8 @@ from torch.overrides import TorchFunctionMode
 
 from pinnml.calculus import Axes, IndexSet, Jet, Vector, coordinate_jets, data_jet, index_set
 from pinnml.domains import Sample
-from pinnml.equation import Field, Weak, argument_names, test_names
 from pinnml.errors import MissingDerivativeError, ProblemError, ShapeError
-from pinnml.evaluation import call
+from pinnml.problem import Field, Weak, argument_names, call, test_names
 
 #: An integrand is linear in its test functions to this many times the round-off.
 ROUND_OFF = 1e4

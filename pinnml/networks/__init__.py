@@ -2,11 +2,9 @@
 
 from pinnml.networks.base import Basis, Inputs, Marking, Network, Trace
 from pinnml.networks.perceptron import Perceptron
+from pinnml.networks.registry import NETWORKS
 from pinnml.networks.settings import MLP, Features, NetworkSettings, Wrapped
 from pinnml.networks.spline_settings import KAN, MultichannelMLP
-
-#: What the command line and checkpoints call the settings.
-NETWORKS: dict[str, type] = {"mlp": MLP, "features": Features, "kan": KAN, "relu-kan": MultichannelMLP}
 
 __all__ = [
     "KAN",

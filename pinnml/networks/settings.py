@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.calculus import Jet, autodiff
-from pinnml.checks import choice, flag, function, or_none, settle, whole_number
 from pinnml.domains import Domain
 from pinnml.errors import CouplingError, SettingsError
 from pinnml.networks import initialisation
 from pinnml.networks.base import Basis, Coordinates, Inputs, Network, Trace
 from pinnml.networks.initialisation import Layer, Ridges
 from pinnml.networks.perceptron import ACTIVATIONS, Perceptron
+from pinnml.validation import choice, flag, function, or_none, settle, whole_number
 
 INITIALISATIONS = ("glorot", "siren", "box")
 #: The bandwidth of ridge functions on the unit box when none is given: a few waves across a side.

@@ -11,7 +11,6 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pinnml.checks import choice, flag, function, not_negative, or_none, positive, settle, whole_number
 from pinnml.domains import Domain
 from pinnml.errors import SettingsError
 from pinnml.networks.base import Coordinates, Inputs, Network
@@ -20,6 +19,7 @@ from pinnml.networks.initialisation import directions
 from pinnml.networks.kan import NORMALISERS, SplineLayers
 from pinnml.networks.knots import Knots
 from pinnml.networks.nesting import change_of_basis, check_digits
+from pinnml.validation import choice, flag, function, not_negative, or_none, positive, settle, whole_number
 
 FIRST = ("spline", "linear")
 KNOTS = ("fixed", "layer", "input", "edge")

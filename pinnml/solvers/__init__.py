@@ -5,15 +5,7 @@ from pinnml.solvers.gradient import LBFGS, Adam
 from pinnml.solvers.levenberg_marquardt import LevenbergMarquardt, Schedule
 from pinnml.solvers.lsgd import LSGD
 from pinnml.solvers.multilevel import Multilevel
-
-#: What the command line calls the solvers.
-SOLVERS: dict[str, type[Solver]] = {
-    "lsgd": LSGD,
-    "lm": LevenbergMarquardt,
-    "adam": Adam,
-    "lbfgs": LBFGS,
-    "multilevel": Multilevel,
-}
+from pinnml.solvers.registry import SOLVERS
 
 __all__ = [
     "LBFGS",

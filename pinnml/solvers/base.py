@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from pinnml.checks import or_none, positive, settle, whole_number
 from pinnml.system import System
+from pinnml.validation import or_none, positive, settle, whole_number
 
 #: Where no step lowers the residual and every equation's is below this part of its terms, the solve is taken to have
 #: reached round-off: an ill-conditioned basis may end at three digits, a solve that went astray seldom has as many.

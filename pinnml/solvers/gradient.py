@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pinnml.checks import or_none, positive, settle, whole_number
 from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
 from pinnml.system import System
+from pinnml.validation import or_none, positive, settle, whole_number
 
 #: What is left of the learning rate at the end of a cycle.
 LOWEST = 0.01

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinnml.checks import flag, fraction, not_negative, positive, settle, whole_number
 from pinnml.errors import SettingsError
 from pinnml.linalg import DampedSteps, damped_steps
 from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
 from pinnml.solvers.head import balancing_weights
 from pinnml.solvers.trust_region import half_square, longest_good_step
 from pinnml.system import System
+from pinnml.validation import flag, fraction, not_negative, positive, settle, whole_number
 
 #: Below this relative residual the Gram matrix has too few digits, and J itself is factorised.
 GRAM_LIMIT = 1e-6

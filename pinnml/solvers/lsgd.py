@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from pinnml.checks import choice, flag, fraction, not_negative, or_none, positive, settle, whole_number
 from pinnml.errors import SettingsError
 from pinnml.linalg import damped_steps
+from pinnml.solvers.bandwidth_search import best_ridges, searchable, with_ridges
 from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
-from pinnml.solvers.descent import Memory
 from pinnml.solvers.head import CUTOFFS, HeadFit, fit_head
-from pinnml.solvers.search import best_ridges, searchable, with_ridges
+from pinnml.solvers.quasi_newton import Memory
 from pinnml.solvers.trust_region import longest_good_step
 from pinnml.system import System
+from pinnml.validation import choice, flag, fraction, not_negative, or_none, positive, settle, whole_number
 
 HIDDEN = ("fixed", "gradient", "gauss-newton")
 #: A Gauss-Newton iteration on the head that gains less than this part of the loss is the last.

@@ -10,12 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml.checks import flag, positive, settle, whole_number
 from pinnml.errors import SettingsError
 from pinnml.solvers.base import Report, Solver, Status, Step
 from pinnml.solvers.levenberg_marquardt import LevenbergMarquardt
 from pinnml.system import System
-from pinnml.system.marking import marking
+from pinnml.validation import flag, positive, settle, whole_number
 
 #: The most by which rounding may change the residuals at a refinement, as a part of them. Where they are less than the
 #: square root of eps of their terms, or the change is so small a part of those before the first step, it is no loss.
@@ -98,7 +97,7 @@ class Multilevel(Solver):
         if self.adaptive is None:
             basis.check_levels(self.levels - 1)
         elif self.levels > 1:
-            marking(system, theta, self.adaptive)  # raises
+            system.marking(theta, self.adaptive)  # raises
         part = self._part(system, 0)
         with torch.no_grad():
             residual = float(torch.linalg.vector_norm(system.residual(theta)))

@@ -1,5 +1,12 @@
 """The system that solvers see: residual rows, their Jacobian, and the loss."""
 
+from pinnml.system.blocks import Block
+from pinnml.system.relative_residual import flux_sizes, relative_residuals
 from pinnml.system.system import System
 
-__all__ = ["System"]
+__all__ = [
+    "Block",
+    "System",
+    "flux_sizes",
+    "relative_residuals",
+]

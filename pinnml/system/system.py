@@ -11,17 +11,17 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from pinnml.blocks import Block, Parts, rows_of
 from pinnml.calculus import Jet, total_order
 from pinnml.domains import Sample
-from pinnml.equation import Term
-from pinnml.jacobian import Link, fill, hidden_links
-from pinnml.networks import Network, Trace
-from pinnml.pairing import Pairing
-from pinnml.problem import Problem
-from pinnml.relative import flux_sizes, relative_residuals
+from pinnml.networks import Marking, Network, Trace
+from pinnml.problem import Problem, Term
+from pinnml.system.blocks import Block, rows_of
+from pinnml.system.jacobian import Link, fill, hidden_links
 from pinnml.system.marking import marking
+from pinnml.system.pairing import Pairing
+from pinnml.system.relative_residual import flux_sizes, relative_residuals
 from pinnml.system.soundness import check_finite_start, check_samples_apart
+from pinnml.system.theta import Layout, Parts, theta_of
 
 #: Writes scale_n dr_n/dtheta of a residual component r (n,) into rows of the Jacobian (n, P).
 Writer: TypeAlias = Callable[[Tensor, Tensor, Tensor], None]
@@ -61,15 +61,10 @@ class System:
         self.weights = {t.name: t.equation.weight for block in blocks for t in block.terms} | dict(weights or {})
         self.rows = rows_of(blocks)
         self.n_residuals = max(rows.stop for rows in self.rows.values())
-        self._shapes = {name: p.shape for name, p in network.basis.named_parameters()}
-        n_hidden = sum(shape.numel() for shape in self._shapes.values()) + len(problem.parameters)
-        self.n_params = n_hidden + network.coef.numel()
-        self.own, self.hidden, self.head, self.all = (
-            slice(n_hidden - len(problem.parameters), n_hidden),
-            slice(0, n_hidden),
-            slice(n_hidden, self.n_params),
-            slice(0, self.n_params),
-        )
+        self.layout = Layout(network, tuple(problem.parameters))
+        self.n_params = self.layout.size
+        self.own, self.hidden = self.layout.own, self.layout.hidden
+        self.head, self.all = self.layout.head, self.layout.all
 
     @classmethod
     def build(
@@ -91,8 +86,10 @@ class System:
         blocks = [Block.build(problem, network, terms, samples[region]) for region, terms in grouped.items() if terms]
         blocks += [Block.build(problem, network, (term,), sample, pairing) for term, sample, pairing in weak]
         system = cls(problem, network, tuple(blocks))
-        check_finite_start(system)
-        check_samples_apart(system)
+        system._check_finite()
+        together, theta = system.few(8), system.initial().requires_grad_()
+        pieces = together.in_chunks(4).linearise(theta)
+        check_samples_apart(together.rows, theta, together.residual(theta), pieces)
         return system
 
     @property
@@ -113,15 +110,11 @@ class System:
 
     def initial(self) -> Tensor:
         """Theta as the network was drawn, (P,)."""
-        parameters = torch.tensor(list(self.problem.parameters.values()), dtype=self.dtype, device=self.device)
-        hidden = [p.detach().reshape(-1) for _, p in self.network.basis.named_parameters()]
-        return torch.cat([*hidden, parameters, self.network.coef.detach().reshape(-1)])
+        return theta_of(self.network, list(self.problem.parameters.values()))
 
     def parts(self, theta: Tensor) -> Parts:
         """Views of theta by name."""
-        hidden = {n: theta[c].view(self._shapes[n]) for n, c in self._columns.items() if n in self._shapes}
-        parameters = {name: theta[self._columns[f"problem.{name}"]].squeeze() for name in self.problem.parameters}
-        return Parts(hidden, parameters, theta[self.head].view(self.network.coef.shape))
+        return self.layout.parts(theta)
 
     def parameters_at(self, theta: Tensor) -> dict[str, float]:
         """The problem's trainable parameters by name."""
@@ -242,7 +235,7 @@ class System:
         blocks = [block.on(samples[block.region], self.network) for block in self.blocks if block.pairing is None]
         blocks += [Block.build(self.problem, self.network, (t,), sample, pairing) for t, sample, pairing in weak]
         other = self._with(blocks=tuple(blocks), held_out=None)
-        check_finite_start(other)
+        other._check_finite()
         return other
 
     def with_network(self, network: Network) -> System:
@@ -255,7 +248,7 @@ class System:
         share: refine only where this share of the squared residuals lies, of all terms together; None for everywhere.
         Raises SettingsError for a network that has no levels, and for a share of a weak form.
         """
-        where = None if share is None else marking(self, theta, share)
+        where = None if share is None else self.marking(theta, share)
         network, prolong = self.network_at(theta).refined(where)
         fine = self.with_network(network.requires_grad_(True))
 
@@ -267,6 +260,11 @@ class System:
         start = fine.initial()
         start[fine.own] = theta[self.own]
         return fine, start, carried
+
+    def marking(self, theta: Tensor, share: float) -> Marking:
+        """Where this share of the squared residuals lies. Raises SettingsError for a weak form."""
+        with torch.no_grad():
+            return marking(self.blocks, self.inputs, self.residual(theta), self.rows, share)
 
     def in_chunks(self, chunk: int) -> System:
         """The same rows, worked out on so many samples at a time."""
@@ -286,20 +284,19 @@ class System:
         return System(self.problem, **{**same, "chunk": self._chunk, **changes})
 
     @cached_property
-    def _columns(self) -> dict[str, slice]:
-        """The place in theta of every parameter in front of the head."""
-        sizes = {name: shape.numel() for name, shape in self._shapes.items()}
-        sizes |= {f"problem.{name}": 1 for name in self.problem.parameters}
-        columns, start = {}, 0
-        for name, size in sizes.items():
-            columns[name] = slice(start, start + size)
-            start += size
-        return columns
-
-    @cached_property
     def _pairings(self) -> dict[str, Pairing]:
         """How the flux of a weak form is tested, by the name of its rows."""
         return {block.terms[0].name: block.pairing for block in self.blocks if block.pairing is not None}
+
+    def _check_finite(self) -> None:
+        """Refuse NaN and infinity at the start; a head of zeros gives outputs of zero without a look at the basis."""
+        parts = self.parts(self.initial())
+        zero = not bool(parts.coef.any())
+        with torch.no_grad():
+            for block in self.blocks:
+                shape = (len(block.needs.outputs), len(block), self.problem.columns)
+                outputs = parts.coef.new_zeros(shape) if zero else self._outputs(block, parts)
+                check_finite_start([(block, block.residuals(outputs, parts.parameters))])
 
     def _whitened(self, name: str, tested: Tensor) -> Tensor:
         """The rows of a weak form from what its flux gives with every test function, (M,) or (M, P)."""
@@ -369,7 +366,7 @@ class System:
                 outputs.requires_grad_()
             parameters = {n: trace.per_sample(f"problem.{n}", v, len(block)) for n, v in parts.parameters.items()}
             values = block.residuals(outputs, parameters)
-        links = hidden_links(trace, self._columns, part) if hidden else []
+        links = hidden_links(trace, self.layout.columns, part) if hidden else []
         if part.stop == self.head.stop:
             links.append(Link(slice(self.head.start - part.start, part.stop - part.start), basis.detach(), outputs))
         return values, lambda component, scale, rows: fill(component, scale, links, rows)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,17 +20,14 @@ from pinnml.domains.meshes.facets import Facets, facets_of
 from pinnml.domains.meshes.files import read_mesh
 from pinnml.domains.meshes.groups import UNNAMED, groups_of
 from pinnml.domains.meshes.lagrange import finest_degree, lagrange_cells
+from pinnml.domains.meshes.mesh_record import digest
 from pinnml.domains.meshes.nodes import sound_nodes
 from pinnml.domains.meshes.orientation import in_file_order, oriented
 from pinnml.domains.meshes.quality import Quality, quality_of
-from pinnml.domains.meshes.record import digest
 from pinnml.domains.meshes.sampling import Density, Pieces, sampled, towards
 from pinnml.domains.rules import SPANNING
-from pinnml.domains.sample import Grid, Sample
+from pinnml.domains.sample import Domain, Grid, Sample
 from pinnml.errors import MeshError, unknown_name
-
-if TYPE_CHECKING:
-    from pinnml.domains.meshes.times import MeshTimes
 
 
 class Mesh:
@@ -45,6 +42,9 @@ class Mesh:
     a negative Jacobian are turned over, serendipity cells completed, unused points dropped. Raises MeshError for
     anything else that keeps the cells from covering a piece of space once.
     """
+
+    #: `mesh.times(t=(0, 1), nu=Parameter(1, 2))`: this mesh over time and parameters; set by `times.py`.
+    times: ClassVar[Callable[..., Domain]]
 
     def __init__(
         self,
@@ -202,12 +202,6 @@ class Mesh:
             if pieces.local is None and len(pieces) < len(self._cells):
                 marks[f"part_{name}"] = np.isin(np.arange(len(self._cells)), pieces.cell).astype(np.uint8)
         return marks
-
-    def times(self, **axes: tuple[float, float] | Interval) -> MeshTimes:
-        """This mesh over time, or for a range of parameters: `mesh.times(t=(0, 1), nu=Parameter(1, 2))`."""
-        from pinnml.domains.meshes.times import MeshTimes
-
-        return MeshTimes(self, axes)
 
     def quality(self) -> Quality:
         """How many cells there are, how large and how regular."""

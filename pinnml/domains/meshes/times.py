@@ -207,6 +207,14 @@ class MeshTimes:
         return Grid(np.stack(columns, axis=1), cells, "quad", (*self._mesh.axes.names, axis))
 
 
+def times(mesh: Mesh, **axes: tuple[float, float] | Interval) -> MeshTimes:
+    """A mesh over time, or for a range of parameters: `mesh.times(t=(0, 1), nu=Parameter(1, 2))`."""
+    return MeshTimes(mesh, axes)
+
+
+Mesh.times = times
+
+
 def _check_axes(mesh: Mesh, axes: Mapping[str, Any]) -> None:
     """Raise MeshError for no axis, for one of space and for one that the mesh has."""
     wrong = [name for name, ends in axes.items() if name != TIME and not isinstance(ends, Parameter)]

@@ -1,0 +1,163 @@
+"""The classical answer: finite elements on a mesh, from the weak form of the same problem."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pinnml.calculus import total_order
+from pinnml.classical.newton import Found, newton
+from pinnml.domains import Mesh
+from pinnml.elements import (
+    FINITE_ELEMENTS,
+    Constraint,
+    Discretisation,
+    Element,
+    checked_mesh,
+    constraint,
+    element_network,
+    elements_of,
+    essential,
+)
+from pinnml.networks import Network
+from pinnml.output import RunFolder
+from pinnml.problem import WEAK_FORM, Problem, bare_faces
+from pinnml.results import (
+    ERROR_POINTS,
+    ERROR_SEED,
+    Solution,
+    Verdict,
+    errors,
+    fields_at,
+    provenance,
+    relative_l2,
+    value_array,
+)
+from pinnml.run import replaced, unmet, write_run
+from pinnml.solvers import Status
+
+#: The highest degree with which an answer is checked.
+HIGHEST = 4
+
+
+def reference(
+    problem: Problem,
+    *,
+    mesh: Mesh | None = None,
+    degree: int | None = None,
+    elements: Mapping[str, Element] | None = None,
+    expect: float | None = None,
+    out: str | Path | None = None,
+) -> Solution:
+    """Solve the problem's weak form by finite elements; the verdict says how right the answer is.
+
+    mesh: by default the problem's domain. elements: by field, such as {"E": Element("N1curl", 2)}; Lagrange elements
+    of degree 2 for others. degree: that of all elements instead. Equations on the boundary that ask for values alone
+    are met there; all else is the weak form's. Newton's method starts from zero fields. Where nothing is known to
+    compare with, a second solve with elements of one degree more tells the error. expect, out: as for `solve`.
+
+    Raises ProblemError for a problem without a weak form, or one that does not determine its fields.
+    """
+    began = time.perf_counter()
+    mesh = checked_mesh(problem, mesh)
+    chosen = elements_of(problem, degree, elements)
+    folder = None if out is None else RunFolder(Path(out))
+    parts, held, found = _solved(problem, mesh, chosen)
+    seconds = time.perf_counter() - began
+    verdict = _verdict(parts, found, expect)
+    verdict = replace(verdict, warnings=(*verdict.warnings, *_remarks(problem, held)))
+    verdict = replace(verdict, seconds=seconds, seconds_verify=time.perf_counter() - began - seconds)
+    network = element_network(parts, found.u)
+    history = tuple({"step": i, "loss": norm**2 / 2} for i, norm in enumerate(found.norms))
+    record = record_of(parts, expect)
+    solution = Solution(problem.domain, problem.fields, network, problem.parameters, verdict, history, problem, record)
+    if folder is not None:
+        write_run(solution, folder)
+    return solution
+
+
+def _solved(problem: Problem, mesh: Mesh, elements: Mapping[str, Element]) -> tuple[Discretisation, Constraint, Found]:
+    parts = Discretisation.build(problem, mesh, elements)
+    form, held = parts.form(torch.device("cpu")), constraint(parts, essential(parts, parts.problem.terms))
+    return parts, held, newton(form, held, torch.zeros(parts.size, dtype=torch.float64), problem.parameters)
+
+
+def _remarks(problem: Problem, held: Constraint) -> Iterator[str]:
+    """What finite elements made of conditions that they cannot meet as they are written."""
+    if held.disagreeing:
+        yield f"Conditions disagree at {held.disagreeing} nodes, as where two values meet: their mean was taken."
+    if problem.data:
+        yield f"Measured values ({', '.join(problem.data)}) are for networks: finite elements left them out."
+
+
+def _verdict(parts: Discretisation, found: Found, expect: float | None) -> Verdict:
+    """The verdict on numbers that were found; the seconds are left to the caller."""
+    problem, network = parts.problem, element_network(parts, found.u)
+    held = essential(parts, problem.terms)
+    relative = errors(problem, network, problem.parameters, ERROR_POINTS, ERROR_SEED)
+    is_unknown = all(error is None for error in relative.values())
+    difference = _difference(parts, network) if is_unknown and found.status.by_own_test else {}
+    verdict = plain_verdict(parts, found.status, found.norms[-1], found.norms[-1] / (found.norms[0] or 1.0))
+    left = unmet(problem, network, problem.parameters, replaced(problem, {term.name for term in held}))
+    steps = len(found.norms) - 1
+    return replace(verdict, relative_l2=relative, difference=difference, expected=expect, steps=steps, unmet=left)
+
+
+def plain_verdict(parts: Discretisation, status: Status, left: float, part: float) -> Verdict:
+    """What is known of any answer of finite elements: the norm that is left of the weak form, and its part of all."""
+    problem = parts.problem
+    return Verdict(
+        status=status,
+        relative_l2={field.name: None for field in problem.fields},
+        held_out={WEAK_FORM: left},
+        training={WEAK_FORM: left},
+        relative={WEAK_FORM: part},
+        seconds=0.0,
+        seconds_verify=0.0,
+        steps=1,
+        parameters=parts.size,
+        residuals=parts.size,
+        parameters_found=dict(problem.parameters),
+        warnings=tuple(bare_faces(problem, weakly=True)),
+        seed=0,
+        device="cpu",
+        dtype="float64",
+        solver="fem",
+        network=", ".join(f"{space.element.family}{space.element.degree}" for space in parts.spaces.values()),
+        provenance=provenance(),
+    )
+
+
+def _difference(parts: Discretisation, network: Network) -> dict[str, float]:
+    """By field, the relative L2 distance from the answer of elements of one degree more, or less from the highest."""
+    change = {name: space.element.degree + 1 for name, space in parts.spaces.items()}
+    if max(change.values()) > HIGHEST:
+        change = {name: degree - 2 for name, degree in change.items()}
+    other = {name: replace(space.element, degree=change[name]) for name, space in parts.spaces.items()}
+    finer_parts, _, found = _solved(parts.problem, parts.mesh, other)
+    finer = element_network(finer_parts, found.u)
+    sample = parts.mesh.held_out("interior", ERROR_POINTS, torch.Generator().manual_seed(ERROR_SEED))
+    indices = total_order(parts.mesh.axes, 0)
+    fields = [fields_at(each, parts.problem.parameters, sample.x, indices, parts.problem) for each in (network, finer)]
+    values = [{name: value_array(value, len(sample)) for name, value in found.items()} for found in fields]
+    return {name: relative_l2(values[0][name], values[1][name], sample.weight.numpy()) for name in parts.spaces}
+
+
+def record_of(parts: Discretisation, expect: float | None) -> dict[str, Any]:
+    """What was asked, as plain values."""
+    elements = {name: [space.element.family, space.element.degree] for name, space in parts.spaces.items()}
+    return {
+        "problem": parts.problem.name,
+        "network": {"kind": FINITE_ELEMENTS, "functions": [], "settled": [], "elements": elements},
+        "solver": {"kind": "fem", "functions": []},
+        "cells": len(parts.mesh.cells),
+        "seed": 0,
+        "device": "cpu",
+        "dtype": "float64",
+        "expect": expect,
+    }

@@ -1,0 +1,50 @@
+"""What a user states: fields, equations on regions, and what binds them to a network's outputs by name."""
+
+from pinnml.problem.collocation import check_data, check_posed_at_points, counts, drawn, held_out_sample
+from pinnml.problem.equation import WEAK_FORM, Equation, Field, Term, Weak, argument_names, test_names, weak_name
+from pinnml.problem.evaluation import (
+    FROM_ZERO,
+    HIGHEST_ORDER,
+    Needs,
+    by_field,
+    call,
+    check_finite,
+    discover,
+    fields_of,
+    namespace,
+    raw_fields,
+    real,
+    residuals,
+)
+from pinnml.problem.missing_conditions import bare_faces
+from pinnml.problem.problem import Problem
+
+__all__ = [
+    "FROM_ZERO",
+    "HIGHEST_ORDER",
+    "WEAK_FORM",
+    "Equation",
+    "Field",
+    "Needs",
+    "Problem",
+    "Term",
+    "Weak",
+    "argument_names",
+    "bare_faces",
+    "by_field",
+    "call",
+    "check_data",
+    "check_finite",
+    "check_posed_at_points",
+    "counts",
+    "discover",
+    "drawn",
+    "fields_of",
+    "held_out_sample",
+    "namespace",
+    "raw_fields",
+    "real",
+    "residuals",
+    "test_names",
+    "weak_name",
+]

@@ -1,0 +1,302 @@
+"""A problem: a domain, fields, and equations on regions of the domain. Plain records, checked when built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any
+
+from pinnml.domains import RESERVED, Domain, Points
+from pinnml.errors import ProblemError, UnknownNameError, unknown_name
+from pinnml.problem.equation import (
+    WEAK_FORM,
+    Equation,
+    Function,
+    Term,
+    Weak,
+    argument_names,
+    declared_fields,
+    test_names,
+)
+from pinnml.validation import finite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Find fields on a domain that satisfy the equations.
+
+    domain: a Box, Points, ... fields: names, or a mapping name -> kind, where kind is 1 or float (real scalar),
+    a number of components, complex, or (components, complex). exact: the solution as a function of axes and
+    parameters, in torch, a value or a dict by field. reference: the same as a NumPy function (n, d) -> dict,
+    neither differentiated nor checked. ansatz: what the fields are in terms of the network's own outputs, for
+    exact conditions. parameters: trainable numbers and their first guesses. data: named sets of measured points,
+    each a region of that name. weak: the weak form of the equations, for finite elements and test functions: an
+    integrand over the interior, a Weak, or several.
+
+    Raises ProblemError or UnknownNameError where the pieces do not fit.
+    """
+
+    domain: Domain
+    fields: Any
+    equations: tuple[Equation, ...]
+    exact: Function | None = None
+    reference: Function | None = None
+    ansatz: Function | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    data: Mapping[str, Points] = field(default_factory=dict)
+    weak: Any = ()
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        _check_parts(self.domain, self.parameters, self.data, self.reference)
+        object.__setattr__(self, "fields", declared_fields(self.fields))
+        object.__setattr__(self, "equations", _equations(self.equations))
+        object.__setattr__(self, "weak", _weak(self.weak))
+        self._check_names()
+        for term in self.terms:
+            self.check_arguments(term.equation.residual, term.region, f"equation '{term.equation.name}'")
+        self._check_weak()
+        for function, what in ((self.exact, "exact"), (self.ansatz, "ansatz")):
+            if function is not None:
+                known = {*self.domain.axes.names, *self.parameters} | (
+                    {f.name for f in self.fields} if what == "ansatz" else set()
+                )
+                _check_known(argument_names(function, what), known, what)
+        self._check_all_used()
+        self._check_conditions()
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Every equation on every one of its regions; names that would repeat get `@region` added."""
+        pairs = [(equation, region) for equation in self.equations for region in equation.on]
+        names = [equation.name for equation, _ in pairs]
+        terms = []
+        for equation, region in pairs:
+            unique = names.count(equation.name) == 1
+            terms.append(
+                Term(equation.name if unique else f"{equation.name}@{region}", equation, self.canonical(region))
+            )
+        if len({term.name for term in terms}) != len(terms):
+            raise ProblemError(
+                "two equations of one name on one region",
+                got=", ".join(term.name for term in terms),
+                cure="give one of them a name of its own: Equation(..., name=...)",
+            )
+        return tuple(terms)
+
+    @property
+    def columns(self) -> int:
+        """Real columns of the network's output."""
+        return sum(f.columns for f in self.fields)
+
+    def canonical(self, region: str) -> str:
+        """The canonical name of a region of the domain, or the name of a data set."""
+        if region in self.data:
+            return region
+        try:
+            return self.domain.region(region)
+        except UnknownNameError as error:
+            if not self.data:
+                raise
+            raise unknown_name("region", region, (*self.domain.regions, *self.data)) from error
+
+    def columns_of(self, region: str) -> tuple[str, ...]:
+        """The names of measured values on a region."""
+        holder = self.data.get(region, self.domain)
+        return holder.columns if isinstance(holder, Points) else ()
+
+    def available(self, region: str) -> set[str]:
+        """All argument names that a residual on this region may use."""
+        names = {f.name for f in self.fields} | set(self.domain.axes.names) | set(self.parameters)
+        on_domain = region not in self.data
+        return (
+            names
+            | set(self.columns_of(region))
+            | ({"normal"} if on_domain and self.domain.has_normal(region) else set())
+        )
+
+    def _check_names(self) -> None:
+        groups = {
+            "field": [f.name for f in self.fields],
+            "axis": list(self.domain.axes.names),
+            "parameter": list(self.parameters),
+        }
+        seen: dict[str, str] = {}
+        for kind, names in groups.items():
+            for name in names:
+                if name in RESERVED or not name.isidentifier():
+                    raise ProblemError(
+                        f"the {kind} name '{name}' cannot be used",
+                        expected=f"a Python name, not one of {RESERVED}",
+                    )
+                if name in seen:
+                    raise ProblemError(
+                        f"the {seen[name]} and the {kind} cannot both be named '{name}'",
+                        cure="rename one of them",
+                    )
+                seen[name] = kind
+        for name, points in self.data.items():
+            if _is_region(self.domain, name):
+                raise ProblemError(f"data set '{name}' is named as a region of the domain", cure="rename it")
+            if points.axes.names != self.domain.axes.names:
+                raise ProblemError(
+                    f"data set '{name}' has other axes than the domain",
+                    expected=", ".join(self.domain.axes.names),
+                    got=", ".join(points.axes.names),
+                )
+            if clash := set(points.columns) & set(seen):
+                raise ProblemError(
+                    f"data set '{name}': the name of the column '{min(clash)}' is taken by the {seen[min(clash)]}",
+                    cure="rename it",
+                )
+
+    def check_arguments(self, function: Function, region: str, what: str) -> None:
+        """Raise UnknownNameError, listing the names there are, if a function asks for what a region does not have."""
+        known = self.available(region)
+        for name in argument_names(function, what):
+            if name == "normal" and name not in known:
+                raise ProblemError(
+                    f"{what} asks for a normal on '{region}'", expected="a region of the boundary of space"
+                )
+            _check_known((name,), known, f"{what} on '{region}'")
+
+    def _check_weak(self) -> None:
+        """Every weak form has a test function, every field is tested, and the other arguments are known."""
+        taken = [term.name for term in self.terms if term.name.startswith(WEAK_FORM)]
+        if self.weak and taken:
+            expected, cure = (
+                f"a name that does not begin with '{WEAK_FORM}'",
+                "rename it: that is what weak forms are called",
+            )
+            raise ProblemError(f"an equation is named '{taken[0]}'", expected=expected, got=taken[0], cure=cure)
+        tests = test_names(self.fields)
+        tested: set[str] = set()
+        for weak in self.weak:
+            what = f"weak form '{weak.name}'"
+            names = argument_names(weak.integrand, what)
+            if not set(names) & set(tests.values()):
+                expected = f"one of {', '.join(tests.values())} among its arguments"
+                cure = "an integrand is linear in it: dot(grad(u), grad(v)) - f * v"
+                raise ProblemError(f"{what} has no test function", expected=expected, got=", ".join(names), cure=cure)
+            tested |= set(names)
+            for region in weak.on:
+                known = self.available(self.domain.region(region)) | set(tests.values())
+                _check_known(names, known, f"{what} on '{region}'")
+        if self.weak and (untested := set(tests.values()) - tested):
+            expected, got = ", ".join(tests.values()), ", ".join(sorted(tested)) or "none"
+            cure = "add the weak form of its equation"
+            message = f"no weak form has the test function '{min(untested)}'"
+            raise ProblemError(message, expected=expected, got=got, cure=cure)
+
+    def _check_all_used(self) -> None:
+        """Fields, unknown numbers and measurements must each be in some equation, and every equation has a field."""
+        asked = {e.name: argument_names(e.residual, f"equation '{e.name}'") for e in self.equations}
+        used = {name for names in asked.values() for name in names}
+        if self.ansatz is not None:
+            used |= set(argument_names(self.ansatz, "ansatz")) & set(self.parameters)
+        for weak in self.weak:
+            used |= set(argument_names(weak.integrand, f"weak form '{weak.name}'"))
+        used |= {term.region for term in self.terms}
+        kinds = {"field": [f.name for f in self.fields], "parameter": self.parameters, "data set": self.data}
+        for kind, names in kinds.items():
+            for name in names:
+                if name not in used:
+                    raise ProblemError(
+                        f"no equation uses the {kind} '{name}'",
+                        expected=f"every {kind} in an equation",
+                        got=f"equations with {', '.join(sorted(used))}",
+                        cure="write an equation for it, or take it out",
+                    )
+        unknowns = {f.name for f in self.fields} | set(self.parameters)
+        for name, names in asked.items():
+            if not unknowns & set(names):
+                raise ProblemError(
+                    f"equation '{name}' has no field in it",
+                    expected=f"one of {', '.join(sorted(unknowns))} among its arguments",
+                    got=", ".join(names) or "no argument",
+                    cure="an equation is a function of what is to be found, such as (u, x)",
+                )
+
+    def _check_conditions(self) -> None:
+        """Where space has open faces, something must be said on one of them, or by an ansatz or data."""
+        faces = [face for face in self.domain.regions if self.domain.has_normal(self.domain.region(face))]
+        conditions = any(term.region in self.data or self.domain.has_normal(term.region) for term in self.terms)
+        conditions |= any(self.domain.has_normal(self.domain.region(r)) for weak in self.weak for r in weak.on)
+        if faces and not conditions and self.ansatz is None:
+            raise ProblemError(
+                "no boundary condition",
+                expected=f"an equation on one of {', '.join(faces)}, an ansatz, or data",
+                got=f"equations on {', '.join(sorted({term.region for term in self.terms}))} only",
+                cure='add Equation(lambda u: u, on="boundary", name="wall"), or make the axes Periodic(low, high) '
+                "or, if no derivative is taken along them, Parameter(low, high)",
+            )
+
+
+def _check_parts(domain: Any, parameters: Any, data: Any, reference: Any) -> None:
+    """Raise ProblemError for a domain, parameters, data or reference of another kind than their names say."""
+    if isinstance(domain, type) or not all(hasattr(domain, part) for part in ("axes", "region", "sample")):
+        raise ProblemError(
+            "domain", expected="a Box, Mesh, Solid or Points", got=repr(domain), cure="domain=Box(x=(0, 1))"
+        )
+    if not isinstance(parameters, Mapping):
+        cure = 'parameters={"k": 1.0}: a name and a first guess'
+        raise ProblemError("parameters", expected="a mapping from names to numbers", got=repr(parameters), cure=cure)
+    for name, guess in parameters.items():
+        finite(f"the first guess of parameter '{name}'", guess, error=ProblemError)
+    if not isinstance(data, Mapping):
+        cure = 'data={"sensors": Points({"x": x}, {"measured": values})}'
+        raise ProblemError("data", expected="a mapping from names to Points", got=type(data).__name__, cure=cure)
+    for name, points in data.items():
+        if not isinstance(points, Points):
+            cure = 'Points({"x": x}, {"measured": values})'
+            raise ProblemError(f"data set '{name}'", expected="Points", got=type(points).__name__, cure=cure)
+    if reference is not None and not callable(reference):
+        cure = "write a function of points (n, d) that returns a dict of arrays"
+        raise ProblemError("reference", expected="a function", got=repr(reference), cure=cure)
+    if reference is not None and (asked := _required(reference)) not in (None, 1):
+        expected, cure = "a function of points (n, d) alone", "columns are the axes: lambda points: points[:, 0]"
+        raise ProblemError("reference", expected=expected, got=f"a function of {asked} arguments", cure=cure)
+
+
+def _required(function: Function) -> int | None:
+    """How many arguments a function must be given; None where it does not tell."""
+    try:
+        parameters = signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return None
+    return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters)
+
+
+def _equations(given: Any) -> tuple[Equation, ...]:
+    equations = tuple(given) if isinstance(given, Iterable) else (given,)
+    for equation in equations:
+        if not isinstance(equation, Equation):
+            cure = "wrap the function: Equation(residual), or Equation(lambda u: u, name=...)"
+            raise ProblemError("equations", expected="Equation(...), or several", got=repr(equation), cure=cure)
+    if not equations:
+        raise ProblemError("a problem without equations", cure="add Equation(residual)")
+    return equations
+
+
+def _weak(given: Any) -> tuple[Weak, ...]:
+    parts = tuple(given) if isinstance(given, (tuple, list)) else (given,)
+    if wrong := [part for part in parts if not (isinstance(part, Weak) or callable(part))]:
+        cure = "weak=lambda u, v, x: dot(grad(u), grad(v)) - x * v, or Weak(integrand, on=...)"
+        raise ProblemError("weak", expected="an integrand, a Weak, or several", got=repr(wrong[0]), cure=cure)
+    return tuple(part if isinstance(part, Weak) else Weak(part) for part in parts)
+
+
+def _is_region(domain: Domain, name: str) -> bool:
+    try:
+        return bool(domain.region(name))
+    except UnknownNameError:
+        return False
+
+
+def _check_known(names: tuple[str, ...], known: set[str], where: str) -> None:
+    for name in names:
+        if name not in known:
+            raise unknown_name("argument", name, known, where=where)

@@ -1,0 +1,141 @@
+"""Solutions read back from checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnml.domains import Domain, Mesh, domain_from_json, same_domain
+from pinnml.elements import FINITE_ELEMENTS, Discretisation, Element, element_network
+from pinnml.errors import CheckpointError, PinnmlError
+from pinnml.networks import NETWORKS, Network, NetworkSettings
+from pinnml.problem import Field, Problem
+from pinnml.results.checkpoint_file import read_archive
+from pinnml.results.solution import Solution
+from pinnml.results.verdict import Verdict
+
+
+def load(path: str | Path, problem: Problem | None = None, network: NetworkSettings | None = None) -> Solution:
+    """The solution that `Solution.save` wrote, on the CPU.
+
+    Without its problem the fields can be called; errors, residuals and integrals ask for it, and so do fields
+    that come out of an ansatz. `network` is needed for a wrapped module or an `inputs` function, which a file
+    cannot hold. Raises CheckpointError for a file that does not fit.
+    """
+    record, tensors = read_archive(path)
+    with _parts_there():
+        fields = tuple(Field(*entry) for entry in record["fields"])
+        saved, ansatz = record["domain"], record["ansatz"]
+        domain = problem.domain if problem is not None else domain_from_json(saved)
+        settings = dict(record["settings"]["network"])
+        verdict = Verdict.from_json(record["verdict"])
+        parameters = {str(name): float(value) for name, value in record["parameters"].items()}
+        history = tuple(dict(row) for row in record["history"])
+        is_same = problem is None or same_domain(saved, problem.domain.to_json())
+    if problem is None and ansatz:
+        raise CheckpointError(
+            "these fields come out of an ansatz",
+            expected="the problem, which holds the ansatz",
+            got="a file alone",
+            cure="give the problem: load(path, problem=...)",
+        )
+    if problem is not None and problem.fields != fields:
+        names = [", ".join(f.name for f in each) for each in (problem.fields, fields)]
+        expected, got = names if names[0] != names[1] else (str(problem.fields), str(fields))
+        raise _of_another_problem(expected, got)
+    if not is_same:
+        raise _of_another_problem(f"fields on {domain!r}", f"fields on {domain_from_json(saved)!r}")
+    if settings.get("kind") == FINITE_ELEMENTS:
+        built = _elements(settings, problem, tensors)
+    else:
+        built = _built(settings, network, domain, sum(f.columns for f in fields), tensors)
+    return Solution(domain, fields, built, parameters, verdict, history, problem, record["settings"])
+
+
+def network_settings(record: Mapping[str, Any]) -> NetworkSettings:
+    """The settings that a solution's record describes.
+
+    Raises CheckpointError where they hold a module or function, which no record does.
+    """
+    with _parts_there():
+        kind, functions = record["kind"], list(record["functions"])
+        known = NETWORKS.get(kind)
+        options = {key: value for key, value in record.items() if key not in ("kind", "functions", "settled")}
+    if known is None or functions:
+        raise CheckpointError(
+            "the network holds a module or function of yours, which a file cannot",
+            expected=f"one of {', '.join(NETWORKS)}, of plain options",
+            got=kind + "".join(f" with {name}" for name in functions),
+            cure="give the settings again: load(path, network=...)",
+        )
+    with _parts_there():
+        return known(**options)
+
+
+def _built(
+    record: Mapping[str, Any],
+    network: NetworkSettings | None,
+    domain: Domain,
+    columns: int,
+    tensors: Mapping[str, Tensor],
+) -> Network:
+    settings = network or network_settings(record)
+    with _parts_there():
+        settings = replace(settings, **{name: record[name] for name in record["settled"]})  # pyright: ignore
+        dtype = tensors["coef"].dtype
+    built = settings.build(domain, columns, torch.Generator().manual_seed(0), dtype, torch.device("cpu"))
+    try:
+        built.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        raise CheckpointError(
+            "the checkpoint holds another network",
+            expected=repr(settings),
+            got=str(error).splitlines()[-1].strip(),
+            cure="give the settings that it was saved with: load(path, network=...)",
+        ) from error
+    return built.requires_grad_(False)
+
+
+def _elements(record: Mapping[str, Any], problem: Problem | None, tensors: Mapping[str, Tensor]) -> Network:
+    """Finite-element fields on the mesh of the problem."""
+    if problem is None or not isinstance(problem.domain, Mesh):
+        cure = "give the problem: load(path, problem=...); fields on a mesh of their own cannot be read back"
+        raise CheckpointError("these are fields on a mesh", expected="the problem on that mesh", got="none", cure=cure)
+    with _parts_there():
+        words = {field.name: record["elements"][field.name] for field in problem.fields}
+        elements = {name: Element(family, degree) for name, (family, degree) in words.items()}
+        numbers = tensors["coef"][:, 0]
+    parts = Discretisation.build(problem, problem.domain, elements)
+    if len(numbers) != parts.size:
+        raise _of_another_problem(f"{len(numbers)} numbers", f"{parts.size} on this mesh")
+    return element_network(parts, numbers)
+
+
+def _of_another_problem(expected: str, got: str) -> CheckpointError:
+    return CheckpointError(
+        "the checkpoint belongs to another problem",
+        expected=expected,
+        got=got,
+        cure="give the problem, with the parameters, that the solution was saved with",
+    )
+
+
+@contextmanager
+def _parts_there() -> Iterator[None]:
+    """Whatever the block stumbles over is a part of the record that is not as `Solution.save` writes it."""
+    try:
+        yield
+    except (PinnmlError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        first = str(error).splitlines()[0] if str(error) else ""
+        raise CheckpointError(
+            "the checkpoint lacks a part",
+            expected="a record that pinnml saved",
+            got=f"{type(error).__name__}: {first}",
+            cure="save the solution again",
+        ) from error

@@ -1,0 +1,272 @@
+"""A solution: fields that can be called, differentiated, integrated, compared and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinnml.calculus import IndexSet, Jet, Vector, coordinate_jets, index_set, total_order
+from pinnml.domains import Domain, Sample
+from pinnml.errors import ProblemError, ShapeError
+from pinnml.networks import Network
+from pinnml.problem import (
+    Equation,
+    Field,
+    Problem,
+    Term,
+    argument_names,
+    by_field,
+    call,
+    discover,
+    fields_of,
+    namespace,
+    raw_fields,
+    residuals,
+)
+from pinnml.results.checkpoint_file import write_archive
+from pinnml.results.verdict import Verdict
+
+#: Points that are evaluated at once.
+BLOCK = 8192
+#: Random points on which errors are measured, at least, and the seed that draws them.
+ERROR_POINTS, ERROR_SEED = 10_000, 1_000_003
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Fields on a domain, with the verdict on them and the history of the solve.
+
+    Call it with points (n, d) of NumPy, columns in the order of `domain.axes`; it returns a dict of arrays by
+    field: (n,) for scalars, (n, components) for vectors, complex where the field is. `settings` says how the
+    network is built and how the solve was run.
+    """
+
+    domain: Domain
+    fields: tuple[Field, ...]
+    network: Network
+    parameters: Mapping[str, float]
+    verdict: Verdict
+    history: tuple[Mapping[str, Any], ...] = ()
+    problem: Problem | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        names = ", ".join(field.name for field in self.fields)
+        return f"Solution({names} on {self.domain!r}: {self.verdict.summary})"
+
+    def __call__(self, points: Any, derivatives: str | Sequence[str | Sequence[str]] = ()) -> dict[str, np.ndarray]:
+        """The fields at points (n, d), and derivatives of every field by name: `("x", "xx")` adds "u_x", "u_xx".
+
+        Longer names of axes are parted by blanks or in a tuple: "x1 x1" and ("x1", "x1") add "u_x1x1". A single
+        text is one derivative. Raises ShapeError for points of another shape, UnknownNameError for an axis that is
+        not there.
+        """
+        axes = self.domain.axes
+        names = [_axis_names(word) for word in ([derivatives] if isinstance(derivatives, str) else derivatives)]
+        places = [axes.split(word) for word in names]
+        indices = index_set(axes, (tuple(place.count(i) for i in range(len(axes.names))) for place in places))
+        blocks = []
+        for x in self._tensor(points).split(BLOCK):
+            values = fields_at(self.network, self.parameters, x, indices, self.problem or self.fields)
+            block = {name: value_array(value, len(x)) for name, value in values.items()}
+            for word in names:
+                suffix = "".join(word)
+                block |= {f"{name}_{suffix}": value_array(value.d(*word), len(x)) for name, value in values.items()}
+            blocks.append(block)
+        return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+    def error(self, points: int = ERROR_POINTS, seed: int = ERROR_SEED) -> dict[str, float | None]:
+        """Relative L2 error by field against `exact` or `reference`, on random points that were not trained on.
+
+        10 000 points are used where fewer are asked for: an error from a handful of points means little.
+        None for a field of which nothing is known; the absolute error where the exact field is zero.
+        """
+        problem = self._with_problem("an error")
+        return errors(problem, self.network, self.parameters, max(points, ERROR_POINTS), seed)
+
+    def integrate(self, function: Callable[..., Any], region: str = "interior", points: int = 10_000) -> Any:
+        """The integral over a region of a function of fields, axes, parameters and `normal`, by Gauss points.
+
+        A flux is `solution.integrate(lambda u, normal: -normal_derivative(u, normal), "x=1")`. Returns a number,
+        or a tuple of one for each component.
+        """
+        problem = self._with_problem("an integral")
+        region = problem.canonical(region)
+        problem.check_arguments(function, region, "the integrand")
+        sample = problem.domain.sample(region, points, torch.Generator().manual_seed(0), "gauss")
+        term = Term("integrand", Equation(function, on=region, name="integrand"), region)
+        sums = tuple((sample.weight.numpy() @ values).item() for values in self._values(problem, term, sample))
+        return sums[0] if len(sums) == 1 else sums
+
+    def residual(self, points: Any) -> dict[str, np.ndarray]:
+        """The residuals of the equations on the interior at points (n, d): (n,), or (n, components), by equation.
+
+        Left out are integral conditions, equations with measured values, known at their own points alone, and those
+        with derivatives that the fields do not have.
+        """
+        problem = self._with_problem("a residual")
+        x = self._tensor(points)
+        found = {}
+        for term in problem.terms:
+            measured = set(argument_names(term.equation.residual, term.name)) & set(problem.columns_of(term.region))
+            if term.region == "interior" and not term.equation.integral and not measured:
+                sample = Sample(x, torch.ones(len(x), dtype=torch.float64))
+                highest = self.network.basis.highest_order
+                if highest is not None and discover(problem, term, sample)[0].outputs.order > highest:
+                    continue
+                values = self._values(problem, term, sample)
+                found[term.name] = values[0] if len(values) == 1 else np.stack(values, axis=1)
+        return found
+
+    def save(self, path: str | Path) -> Path:
+        """Write a checkpoint of tensors and JSON, to be read back by `pinnml.load`."""
+        record = {
+            "domain": self.domain.to_json(),
+            "fields": [[f.name, f.components, f.is_complex, f.is_vector] for f in self.fields],
+            "parameters": dict(self.parameters),
+            "ansatz": self.problem is not None and self.problem.ansatz is not None,
+            "verdict": self.verdict.to_json(),
+            "history": [dict(row) for row in self.history],
+            "settings": dict(self.settings),
+        }
+        return write_archive(path, record, self.network.state_dict())
+
+    def _tensor(self, points: Any) -> Tensor:
+        array, d = np.asarray(points), len(self.domain.axes.names)
+        if array.ndim == 1 and d == 1:
+            array = array[:, None]
+        if array.ndim != 2 or array.shape[1] != d or not len(array) or array.dtype.kind not in "fiu":
+            raise ShapeError(
+                "these are not points of the domain",
+                expected=f"a real array (n, {d}) with columns {', '.join(self.domain.axes.names)}, n >= 1",
+                got=f"{array.dtype} {array.shape}",
+                cure="np.stack([x, y], axis=1) makes points of coordinates",
+            )
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
+
+    def _values(self, problem: Problem, term: Term, sample: Sample) -> list[np.ndarray]:
+        """The components of a residual on a CPU sample, (n,) each, with the derivatives that it needs."""
+        needs, _ = discover(problem, term, sample)
+        coef, parts = self.network.coef, []
+        for start in range(0, len(sample), BLOCK):
+            part = sample[start : start + BLOCK].to(coef.device, coef.dtype)
+            outputs = _outputs(self.network, part.x, needs.outputs)
+            parameters = {name: part.weight.new_full((len(part),), value) for name, value in self.parameters.items()}
+            parts.append(residuals(term, namespace(problem, part, needs, outputs, parameters), len(part)))
+        return [torch.cat(component).cpu().numpy() for component in zip(*parts, strict=True)]
+
+    def _with_problem(self, what: str) -> Problem:
+        if self.problem is None:
+            raise ProblemError(
+                f"{what} needs the problem",
+                cure="load the solution with it: load(path, problem=problem(...))",
+            )
+        return self.problem
+
+
+def errors(
+    problem: Problem, network: Network, parameters: Mapping[str, float], points: int, seed: int
+) -> dict[str, float | None]:
+    """Relative L2 errors by field on random points; None for a field of which nothing is known."""
+    sample = problem.domain.held_out("interior", points, torch.Generator().manual_seed(seed))
+    x = sample.x
+    known, indices = known_solution(problem, x), total_order(problem.domain.axes, 0)
+    found: dict[str, float | None] = dict.fromkeys(field.name for field in problem.fields)
+    if not known:
+        return found
+    parts = [fields_at(network, parameters, part, indices, problem) for part in x.split(BLOCK)]
+    for name, array in known.items():
+        values = np.concatenate(
+            [value_array(p[name], len(part)) for p, part in zip(parts, x.split(BLOCK), strict=True)]
+        )
+        found[name] = relative_l2(values, array, sample.weight.numpy())
+    return found
+
+
+def fields_at(
+    network: Network,
+    parameters: Mapping[str, float],
+    x: Tensor,
+    indices: IndexSet,
+    of: Problem | tuple[Field, ...],
+) -> dict[str, Any]:
+    """The fields of a problem (or, of fields alone, the network's own outputs) as jets at CPU points (n, d)."""
+    x = x.to(network.coef.device, network.coef.dtype)
+    outputs = _outputs(network, x, indices)
+    if not isinstance(of, Problem):
+        return raw_fields(of, outputs)
+    constants = {name: coordinate_jets(indices, x)[0].constant(value) for name, value in parameters.items()}
+    return fields_of(of, outputs, x, constants)
+
+
+def _outputs(network: Network, x: Tensor, indices: IndexSet) -> Jet:
+    with torch.no_grad():
+        return network(network.inputs(x, indices))
+
+
+def known_solution(problem: Problem, x: Tensor) -> dict[str, np.ndarray]:
+    """The exact solution or the reference at CPU points (n, d), by field; empty if neither is there."""
+    if problem.exact is not None:
+        axes = problem.domain.axes
+        jets = dict(zip(axes.names, coordinate_jets(total_order(axes, 0), x), strict=True))
+        known = jets | {name: jets[axes.names[0]].constant(value) for name, value in problem.parameters.items()}
+        values = by_field(problem, call(problem.exact, known, "exact"), "exact")
+        return {name: _known_array(problem, name, value, len(x), "exact") for name, value in values.items()}
+    if problem.reference is not None:
+        try:
+            result = problem.reference(x.numpy())
+        except Exception as error:
+            error.add_note("in reference")
+            raise
+        values = by_field(problem, result, "reference")
+        return {name: _known_array(problem, name, value, len(x), "reference") for name, value in values.items()}
+    return {}
+
+
+def _known_array(problem: Problem, name: str, value: Any, n: int, what: str) -> np.ndarray:
+    """A field of `exact` or `reference` at n points, of the field's own shape."""
+    field = next(f for f in problem.fields if f.name == name)
+    expected = (n, field.components) if field.is_vector else (n,)
+    try:
+        array = value_array(value, n)
+        got = f"shape {array.shape}"
+    except (RuntimeError, ValueError) as error:
+        array, got = None, f"shape {tuple(value.shape)}" if hasattr(value, "shape") else str(error)
+    if array is None or array.shape != expected:
+        raise ShapeError(
+            f"{what} gives the field '{name}' in another shape",
+            expected=f"shape {expected} at {n} points",
+            got=got,
+            cure="return one row for each point: (n, components) for a vector, and (n,), not (n, 1), for a scalar",
+        )
+    return array
+
+
+def _axis_names(derivative: Any) -> tuple[str, ...]:
+    """The names in "xx", "x1 x1" or ("x1", "x1"), as `d` takes them."""
+    return tuple(derivative.split()) if isinstance(derivative, str) else tuple(derivative)
+
+
+def value_array(value: Any, n: int) -> np.ndarray:
+    """The value of a jet, Vector, tensor, array or number at n points: (n,), or (n, components)."""
+    if isinstance(value, (Vector, tuple, list)):
+        return np.stack([value_array(component, n) for component in value], axis=1)
+    if isinstance(value, np.ndarray):
+        return np.broadcast_to(value, (n, *value.shape[1:]))
+    value = value.value if isinstance(value, Jet) else torch.as_tensor(value)
+    return value.detach().expand(n, *value.shape[1:]).cpu().resolve_conj().numpy()
+
+
+def relative_l2(values: np.ndarray, known: np.ndarray, weight: np.ndarray) -> float:
+    """|u - v| / |v| in L2 over points with quadrature weights (n,) and all components; |u - v| where v is zero."""
+    if values.shape != known.shape:
+        raise ShapeError("the exact solution", expected=f"shape {values.shape}", got=f"shape {known.shape}")
+    scale = np.sqrt(weight / weight.sum()).reshape(-1, *(1,) * (values.ndim - 1))
+    norm = np.linalg.norm(scale * known)
+    return float(np.linalg.norm(scale * (values - known)) / (norm if norm > 0 else 1.0))

@@ -1,0 +1,110 @@
+"""From the end of a solve to the verdict on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from pinnml.calculus import total_order
+from pinnml.networks import Network
+from pinnml.problem import Problem, bare_faces
+from pinnml.results import ERROR_POINTS, ERROR_SEED, Verdict, errors, fields_at, provenance, relative_l2, value_array
+from pinnml.run.loop import Loop
+from pinnml.run.natural_conditions import replaced, unmet
+from pinnml.solvers import Status
+
+#: Random points that tell whether a field is zero.
+FEW = 100
+
+
+def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float, half: Loop | None) -> Verdict:
+    """The verdict on where the loop stands.
+
+    record: what was asked, from `solve`. seconds: when the solver had ended, since the solve began; what came
+    after, a second solve included, is `seconds_verify`. half: the solve with half the basis that a promise is
+    checked against when there is nothing else.
+    """
+    system, theta = loop.system, loop.theta
+    network, parameters = system.network_at(theta), system.parameters_at(theta)
+    held_out = system.held_out or system
+    relative_errors = errors(system.problem, network, parameters, ERROR_POINTS, ERROR_SEED)
+    difference = {} if half is None else _difference(system.problem, network, parameters, half)
+    with torch.no_grad():
+        rows = system.residual(theta)
+    total = float(rows.square().sum()) or 1.0
+    return Verdict(
+        status=status,
+        relative_l2=relative_errors,
+        held_out=held_out.rms(theta),
+        training=system.rms(theta),
+        relative=held_out.relative(theta),
+        shares={name: float(rows[place].square().sum()) / total for name, place in system.rows.items()},
+        difference=difference,
+        expected=record["expect"],
+        seconds=seconds,
+        seconds_verify=loop.seconds() - seconds,
+        steps=loop.steps,
+        parameters=system.n_params,
+        residuals=system.n_residuals,
+        parameters_found=parameters,
+        zero_fields=_zero_fields(system.problem, network, parameters, relative_errors),
+        unmet=unmet(system.problem, network, parameters, replaced(system.problem, system.rows)),
+        warnings=tuple(bare_faces(system.problem, weakly=record["tests"] is not None)),
+        seed=record["seed"],
+        device=record["device"],
+        dtype=record["dtype"],
+        solver=record["solver"]["kind"],
+        network=record["network"]["kind"],
+        notes=loop.notes | dict(network.basis.remarks(held_out.inputs)),
+        provenance=provenance(),
+    )
+
+
+def unjudged(loop: Loop, record: Mapping[str, Any]) -> Verdict:
+    """An empty verdict where the loop stands, for when an equation or a callback has failed: nothing is evaluated."""
+    system = loop.system
+    unknown = dict.fromkeys(system.rows, math.nan)
+    return Verdict(
+        status=Status.INTERRUPTED,
+        relative_l2={field.name: None for field in system.problem.fields},
+        held_out=unknown,
+        training=unknown,
+        relative=unknown,
+        expected=record["expect"],
+        seconds=loop.seconds(),
+        seconds_verify=0.0,
+        steps=loop.steps,
+        parameters=system.n_params,
+        residuals=system.n_residuals,
+        parameters_found=system.parameters_at(loop.theta),
+        seed=record["seed"],
+        device=record["device"],
+        dtype=record["dtype"],
+        solver=record["solver"]["kind"],
+        network=record["network"]["kind"],
+        notes=dict(loop.notes),
+        provenance=provenance(),
+    )
+
+
+def _zero_fields(
+    problem: Problem, network: Network, parameters: Mapping[str, float], known: Mapping[str, float | None]
+) -> tuple[str, ...]:
+    """Fields that vanish at random points, though nothing is known to say that they should."""
+    x = problem.domain.held_out("interior", FEW, torch.Generator().manual_seed(ERROR_SEED)).x
+    fields = fields_at(network, parameters, x, total_order(problem.domain.axes, 0), problem)
+    return tuple(name for name, u in fields.items() if known[name] is None and not value_array(u, len(x)).any())
+
+
+def _difference(problem: Problem, network: Network, parameters: Mapping[str, float], half: Loop) -> dict[str, float]:
+    """By field, the relative L2 distance between two solutions on random points."""
+    sample = problem.domain.held_out("interior", ERROR_POINTS, torch.Generator().manual_seed(ERROR_SEED))
+    x, weight = sample.x, sample.weight.numpy()
+    indices = total_order(problem.domain.axes, 0)
+    other = half.system.network_at(half.theta), half.system.parameters_at(half.theta)
+    first, second = (fields_at(n, p, x, indices, problem) for n, p in ((network, parameters), other))
+    values = {name: (value_array(second[name], len(x)), value_array(first[name], len(x))) for name in first}
+    return {name: relative_l2(*pair, weight) for name, pair in values.items()}

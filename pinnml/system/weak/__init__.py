@@ -1,0 +1,6 @@
+"""Networks trained by weak forms: test functions on a mesh, and what a weak form leaves with them."""
+
+from pinnml.system.weak.residual import WeakResidual, weak_residual, weak_residuals
+from pinnml.system.weak.space import TestSpace
+
+__all__ = ["TestSpace", "WeakResidual", "weak_residual", "weak_residuals"]
