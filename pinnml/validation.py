@@ -69,6 +69,18 @@ def choice(kind: str, value: Any, valid: Iterable[str]) -> str:
     return value
 
 
+def of_kind(name: str, value: Any, kinds: Any, expected: str, example: str) -> Any:
+    """A value of one of some types; `example` is what to write instead."""
+    if not isinstance(value, kinds):
+        raise SettingsError(name, expected=expected, got=shown(value), cure=f"write {example}, or leave it out")
+    return value
+
+
+def shown(value: Any) -> str:
+    """A value in a message: short, and with its type where it does not tell it."""
+    return f"{value!r:.60}" if isinstance(value, (str, int, float, type)) else f"{type(value).__name__} {value!r:.60}"
+
+
 def or_none(check: Callable[..., Any]) -> Callable[..., Any]:
     """The same check where None is welcome as well."""
     return lambda name, value, *bounds, **more: None if value is None else check(name, value, *bounds, **more)

@@ -4,12 +4,3 @@ from pinnml.classical.eigenmodes import modes
 from pinnml.classical.eigensolver import Eigenmodes, eigenmodes
 from pinnml.classical.newton import Found, newton
 from pinnml.classical.reference import reference
-
-__all__ = [
-    "Eigenmodes",
-    "Found",
-    "eigenmodes",
-    "modes",
-    "newton",
-    "reference",
-]

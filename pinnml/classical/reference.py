@@ -37,8 +37,9 @@ from pinnml.results import (
     provenance,
     relative_l2,
     value_array,
+    write_run,
 )
-from pinnml.run import replaced, unmet, write_run
+from pinnml.run import replaced, unmet
 from pinnml.solvers import Status
 
 #: The highest degree with which an answer is checked.

@@ -103,7 +103,7 @@ def check(problem: Problem, recipe: Recipe | None = None) -> Findings:
     Raises what `solve` raises for a problem, network or number of points that does not hold together.
     """
     recipe = recipe or Recipe()
-    system = prepared(problem, recipe.network, points=recipe.points, rule=recipe.rule, tests=recipe.tests)
+    system = prepared(problem, recipe)
     names = {problem.canonical(name): name for name in (*problem.domain.regions, *problem.data)}
     blocks = tuple(_blocks(_without_ansatz(problem)))
     weak, reason = _weak_blocks(problem, recipe)

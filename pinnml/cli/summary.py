@@ -13,8 +13,7 @@ from rich.text import Text
 from pinnml.cli.values import written
 from pinnml.networks import NETWORKS
 from pinnml.output import RunFolder
-from pinnml.results import Solution, Verdict
-from pinnml.run import described
+from pinnml.results import Solution, Verdict, described
 from pinnml.solvers import SOLVERS
 
 #: The share of values beyond the knots of splines from which on it is told.

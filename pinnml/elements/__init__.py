@@ -12,30 +12,3 @@ from pinnml.elements.requirements import checked_mesh, elements_of
 from pinnml.elements.space import Space
 from pinnml.elements.sparse import SparseMatrix
 from pinnml.elements.tabulation import Tabulated, at_places, evaluated, lift, table, tabulated
-
-__all__ = [
-    "FINITE_ELEMENTS",
-    "Carried",
-    "Constraint",
-    "Discretisation",
-    "Element",
-    "Form",
-    "Integrand",
-    "Patch",
-    "Piece",
-    "Space",
-    "SparseMatrix",
-    "Tabulated",
-    "at_places",
-    "check_elements",
-    "checked_mesh",
-    "constraint",
-    "element_network",
-    "elements_of",
-    "essential",
-    "evaluated",
-    "interpolate",
-    "lift",
-    "table",
-    "tabulated",
-]

@@ -5,19 +5,3 @@ from pinnml.networks.perceptron import Perceptron
 from pinnml.networks.registry import NETWORKS
 from pinnml.networks.settings import MLP, Features, NetworkSettings, Wrapped
 from pinnml.networks.spline_settings import KAN, MultichannelMLP
-
-__all__ = [
-    "KAN",
-    "MLP",
-    "NETWORKS",
-    "Basis",
-    "Features",
-    "Inputs",
-    "Marking",
-    "MultichannelMLP",
-    "Network",
-    "NetworkSettings",
-    "Perceptron",
-    "Trace",
-    "Wrapped",
-]

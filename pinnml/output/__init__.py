@@ -6,16 +6,3 @@ from pinnml.output.picture import draw
 from pinnml.output.run_folder import RunFolder
 from pinnml.output.snapshot import Snapshot
 from pinnml.output.vtk import pieces_of, write_pvd, write_vtp, write_vtu
-
-__all__ = [
-    "CELL_KINDS",
-    "History",
-    "Panel",
-    "RunFolder",
-    "Snapshot",
-    "draw",
-    "pieces_of",
-    "write_pvd",
-    "write_vtp",
-    "write_vtu",
-]

@@ -18,33 +18,3 @@ from pinnml.problem.evaluation import (
 )
 from pinnml.problem.missing_conditions import bare_faces
 from pinnml.problem.problem import Problem
-
-__all__ = [
-    "FROM_ZERO",
-    "HIGHEST_ORDER",
-    "WEAK_FORM",
-    "Equation",
-    "Field",
-    "Needs",
-    "Problem",
-    "Term",
-    "Weak",
-    "argument_names",
-    "bare_faces",
-    "by_field",
-    "call",
-    "check_data",
-    "check_finite",
-    "check_posed_at_points",
-    "counts",
-    "discover",
-    "drawn",
-    "fields_of",
-    "held_out_sample",
-    "namespace",
-    "raw_fields",
-    "real",
-    "residuals",
-    "test_names",
-    "weak_name",
-]

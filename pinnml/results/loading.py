@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from torch import Tensor
 
 from pinnml.domains import Domain, Mesh, domain_from_json, same_domain
 from pinnml.elements import FINITE_ELEMENTS, Discretisation, Element, element_network
-from pinnml.errors import CheckpointError, PinnmlError
-from pinnml.networks import NETWORKS, Network, NetworkSettings
+from pinnml.errors import CheckpointError
+from pinnml.networks import Network, NetworkSettings
 from pinnml.problem import Field, Problem
 from pinnml.results.checkpoint_file import read_archive
+from pinnml.results.settings_record import network_settings, parts_there
 from pinnml.results.solution import Solution
 from pinnml.results.verdict import Verdict
 
@@ -29,7 +29,7 @@ def load(path: str | Path, problem: Problem | None = None, network: NetworkSetti
     cannot hold. Raises CheckpointError for a file that does not fit.
     """
     record, tensors = read_archive(path)
-    with _parts_there():
+    with parts_there():
         fields = tuple(Field(*entry) for entry in record["fields"])
         saved, ansatz = record["domain"], record["ansatz"]
         domain = problem.domain if problem is not None else domain_from_json(saved)
@@ -58,26 +58,6 @@ def load(path: str | Path, problem: Problem | None = None, network: NetworkSetti
     return Solution(domain, fields, built, parameters, verdict, history, problem, record["settings"])
 
 
-def network_settings(record: Mapping[str, Any]) -> NetworkSettings:
-    """The settings that a solution's record describes.
-
-    Raises CheckpointError where they hold a module or function, which no record does.
-    """
-    with _parts_there():
-        kind, functions = record["kind"], list(record["functions"])
-        known = NETWORKS.get(kind)
-        options = {key: value for key, value in record.items() if key not in ("kind", "functions", "settled")}
-    if known is None or functions:
-        raise CheckpointError(
-            "the network holds a module or function of yours, which a file cannot",
-            expected=f"one of {', '.join(NETWORKS)}, of plain options",
-            got=kind + "".join(f" with {name}" for name in functions),
-            cure="give the settings again: load(path, network=...)",
-        )
-    with _parts_there():
-        return known(**options)
-
-
 def _built(
     record: Mapping[str, Any],
     network: NetworkSettings | None,
@@ -86,7 +66,7 @@ def _built(
     tensors: Mapping[str, Tensor],
 ) -> Network:
     settings = network or network_settings(record)
-    with _parts_there():
+    with parts_there():
         settings = replace(settings, **{name: record[name] for name in record["settled"]})  # pyright: ignore
         dtype = tensors["coef"].dtype
     built = settings.build(domain, columns, torch.Generator().manual_seed(0), dtype, torch.device("cpu"))
@@ -107,7 +87,7 @@ def _elements(record: Mapping[str, Any], problem: Problem | None, tensors: Mappi
     if problem is None or not isinstance(problem.domain, Mesh):
         cure = "give the problem: load(path, problem=...); fields on a mesh of their own cannot be read back"
         raise CheckpointError("these are fields on a mesh", expected="the problem on that mesh", got="none", cure=cure)
-    with _parts_there():
+    with parts_there():
         words = {field.name: record["elements"][field.name] for field in problem.fields}
         elements = {name: Element(family, degree) for name, (family, degree) in words.items()}
         numbers = tensors["coef"][:, 0]
@@ -124,18 +104,3 @@ def _of_another_problem(expected: str, got: str) -> CheckpointError:
         got=got,
         cure="give the problem, with the parameters, that the solution was saved with",
     )
-
-
-@contextmanager
-def _parts_there() -> Iterator[None]:
-    """Whatever the block stumbles over is a part of the record that is not as `Solution.save` writes it."""
-    try:
-        yield
-    except (PinnmlError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        first = str(error).splitlines()[0] if str(error) else ""
-        raise CheckpointError(
-            "the checkpoint lacks a part",
-            expected="a record that pinnml saved",
-            got=f"{type(error).__name__}: {first}",
-            cure="save the solution again",
-        ) from error

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.calculus import IndexSet, Jet, Vector, coordinate_jets, index_set, total_order
+from pinnml.calculus import index_set
 from pinnml.domains import Domain, Sample
 from pinnml.errors import ProblemError, ShapeError
 from pinnml.networks import Network
@@ -21,21 +21,14 @@ from pinnml.problem import (
     Problem,
     Term,
     argument_names,
-    by_field,
-    call,
     discover,
-    fields_of,
     namespace,
-    raw_fields,
     residuals,
 )
 from pinnml.results.checkpoint_file import write_archive
+from pinnml.results.fields import BLOCK, fields_at, outputs_at, value_array
+from pinnml.results.known_solution import ERROR_POINTS, ERROR_SEED, errors
 from pinnml.results.verdict import Verdict
-
-#: Points that are evaluated at once.
-BLOCK = 8192
-#: Random points on which errors are measured, at least, and the seed that draws them.
-ERROR_POINTS, ERROR_SEED = 10_000, 1_000_003
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +149,7 @@ class Solution:
         coef, parts = self.network.coef, []
         for start in range(0, len(sample), BLOCK):
             part = sample[start : start + BLOCK].to(coef.device, coef.dtype)
-            outputs = _outputs(self.network, part.x, needs.outputs)
+            outputs = outputs_at(self.network, part.x, needs.outputs)
             parameters = {name: part.weight.new_full((len(part),), value) for name, value in self.parameters.items()}
             parts.append(residuals(term, namespace(problem, part, needs, outputs, parameters), len(part)))
         return [torch.cat(component).cpu().numpy() for component in zip(*parts, strict=True)]
@@ -170,103 +163,6 @@ class Solution:
         return self.problem
 
 
-def errors(
-    problem: Problem, network: Network, parameters: Mapping[str, float], points: int, seed: int
-) -> dict[str, float | None]:
-    """Relative L2 errors by field on random points; None for a field of which nothing is known."""
-    sample = problem.domain.held_out("interior", points, torch.Generator().manual_seed(seed))
-    x = sample.x
-    known, indices = known_solution(problem, x), total_order(problem.domain.axes, 0)
-    found: dict[str, float | None] = dict.fromkeys(field.name for field in problem.fields)
-    if not known:
-        return found
-    parts = [fields_at(network, parameters, part, indices, problem) for part in x.split(BLOCK)]
-    for name, array in known.items():
-        values = np.concatenate(
-            [value_array(p[name], len(part)) for p, part in zip(parts, x.split(BLOCK), strict=True)]
-        )
-        found[name] = relative_l2(values, array, sample.weight.numpy())
-    return found
-
-
-def fields_at(
-    network: Network,
-    parameters: Mapping[str, float],
-    x: Tensor,
-    indices: IndexSet,
-    of: Problem | tuple[Field, ...],
-) -> dict[str, Any]:
-    """The fields of a problem (or, of fields alone, the network's own outputs) as jets at CPU points (n, d)."""
-    x = x.to(network.coef.device, network.coef.dtype)
-    outputs = _outputs(network, x, indices)
-    if not isinstance(of, Problem):
-        return raw_fields(of, outputs)
-    constants = {name: coordinate_jets(indices, x)[0].constant(value) for name, value in parameters.items()}
-    return fields_of(of, outputs, x, constants)
-
-
-def _outputs(network: Network, x: Tensor, indices: IndexSet) -> Jet:
-    with torch.no_grad():
-        return network(network.inputs(x, indices))
-
-
-def known_solution(problem: Problem, x: Tensor) -> dict[str, np.ndarray]:
-    """The exact solution or the reference at CPU points (n, d), by field; empty if neither is there."""
-    if problem.exact is not None:
-        axes = problem.domain.axes
-        jets = dict(zip(axes.names, coordinate_jets(total_order(axes, 0), x), strict=True))
-        known = jets | {name: jets[axes.names[0]].constant(value) for name, value in problem.parameters.items()}
-        values = by_field(problem, call(problem.exact, known, "exact"), "exact")
-        return {name: _known_array(problem, name, value, len(x), "exact") for name, value in values.items()}
-    if problem.reference is not None:
-        try:
-            result = problem.reference(x.numpy())
-        except Exception as error:
-            error.add_note("in reference")
-            raise
-        values = by_field(problem, result, "reference")
-        return {name: _known_array(problem, name, value, len(x), "reference") for name, value in values.items()}
-    return {}
-
-
-def _known_array(problem: Problem, name: str, value: Any, n: int, what: str) -> np.ndarray:
-    """A field of `exact` or `reference` at n points, of the field's own shape."""
-    field = next(f for f in problem.fields if f.name == name)
-    expected = (n, field.components) if field.is_vector else (n,)
-    try:
-        array = value_array(value, n)
-        got = f"shape {array.shape}"
-    except (RuntimeError, ValueError) as error:
-        array, got = None, f"shape {tuple(value.shape)}" if hasattr(value, "shape") else str(error)
-    if array is None or array.shape != expected:
-        raise ShapeError(
-            f"{what} gives the field '{name}' in another shape",
-            expected=f"shape {expected} at {n} points",
-            got=got,
-            cure="return one row for each point: (n, components) for a vector, and (n,), not (n, 1), for a scalar",
-        )
-    return array
-
-
 def _axis_names(derivative: Any) -> tuple[str, ...]:
     """The names in "xx", "x1 x1" or ("x1", "x1"), as `d` takes them."""
     return tuple(derivative.split()) if isinstance(derivative, str) else tuple(derivative)
-
-
-def value_array(value: Any, n: int) -> np.ndarray:
-    """The value of a jet, Vector, tensor, array or number at n points: (n,), or (n, components)."""
-    if isinstance(value, (Vector, tuple, list)):
-        return np.stack([value_array(component, n) for component in value], axis=1)
-    if isinstance(value, np.ndarray):
-        return np.broadcast_to(value, (n, *value.shape[1:]))
-    value = value.value if isinstance(value, Jet) else torch.as_tensor(value)
-    return value.detach().expand(n, *value.shape[1:]).cpu().resolve_conj().numpy()
-
-
-def relative_l2(values: np.ndarray, known: np.ndarray, weight: np.ndarray) -> float:
-    """|u - v| / |v| in L2 over points with quadrature weights (n,) and all components; |u - v| where v is zero."""
-    if values.shape != known.shape:
-        raise ShapeError("the exact solution", expected=f"shape {values.shape}", got=f"shape {known.shape}")
-    scale = np.sqrt(weight / weight.sum()).reshape(-1, *(1,) * (values.ndim - 1))
-    norm = np.linalg.norm(scale * known)
-    return float(np.linalg.norm(scale * (values - known)) / (norm if norm > 0 else 1.0))

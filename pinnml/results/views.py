@@ -10,7 +10,8 @@ import torch
 from pinnml.calculus import Axes
 from pinnml.domains import TIME, Grid
 from pinnml.output import History, Panel, Snapshot
-from pinnml.results.solution import Solution, known_solution
+from pinnml.results.known_solution import known_solution
+from pinnml.results.solution import Solution
 
 #: Points along each side of a mesh of space, by its dimension, and instants of a series.
 RESOLUTION = {1: 401, 2: 121, 3: 41}

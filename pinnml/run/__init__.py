@@ -3,20 +3,6 @@
 from pinnml.run.consistency import Trial, trials, weak_trials
 from pinnml.run.loop import Callback, Progress
 from pinnml.run.natural_conditions import replaced, unmet
+from pinnml.run.preparation import prepared
 from pinnml.run.recipe import Recipe
-from pinnml.run.solve import described, prepared, solve, write_run
-
-__all__ = [
-    "Callback",
-    "Progress",
-    "Recipe",
-    "Trial",
-    "described",
-    "prepared",
-    "replaced",
-    "solve",
-    "trials",
-    "unmet",
-    "weak_trials",
-    "write_run",
-]
+from pinnml.run.solve import solve

@@ -3,10 +3,3 @@
 from pinnml.system.blocks import Block
 from pinnml.system.relative_residual import flux_sizes, relative_residuals
 from pinnml.system.system import System
-
-__all__ = [
-    "Block",
-    "System",
-    "flux_sizes",
-    "relative_residuals",
-]

@@ -13,7 +13,7 @@ import torch
 from pinnml import Features, load
 from pinnml.cli.script import load_script
 from pinnml.networks import NETWORKS
-from pinnml.run import prepared
+from pinnml.run import Recipe, prepared
 from pinnml.solvers import SOLVERS
 from tests.helpers.commands import pinnml
 from tests.helpers.rod import FILES, ROD
@@ -223,7 +223,7 @@ def test_an_error_of_the_library_itself_is_not_blamed_on_the_script(monkeypatch)
     def broken(*_, **__):
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("pinnml.run.recipe.solve", broken)
+    monkeypatch.setattr(Recipe, "solve", broken)
     with pytest.raises(RuntimeError, match="a defect"):
         pinnml("solve", "rod.py")
 
@@ -240,7 +240,7 @@ def test_an_interruption_before_there_is_a_result_leaves_no_half_of_one(folder, 
     Path("rod.py").write_text(text)
     script = load_script("rod.py")
     problem = script.problem()
-    prepared(problem, Features(30), points=200)
+    prepared(problem, Recipe(Features(30), points=200))
     at = 2 if when == "before the first step" else len(script.module.calls) + 1
     Path("rod.py").write_text(text.replace("-1", str(at)))
     result = pinnml("solve", "rod.py", "--out", "run")

@@ -34,7 +34,7 @@ from pinnml import (
     solve,
 )
 from pinnml.cli.script import load_script
-from pinnml.run import prepared
+from pinnml.run import Recipe, prepared
 from tests.helpers.forms import uniform
 from tests.helpers.places import PROBLEMS
 from tests.helpers.weak import flux, posed, wave
@@ -185,7 +185,7 @@ def test_the_mesh_of_the_test_functions_may_be_another(tmp_path: Path):
 
 
 def test_a_search_of_the_bandwidth_leaves_the_weak_form_whole():
-    system = prepared(posed(uniform("triangle", 6)), Features(20), points=200, tests=TestSpace(2))
+    system = prepared(posed(uniform("triangle", 6)), Recipe(Features(20), points=200, tests=TestSpace(2)))
     small = system.subset(10)
     theta = system.initial()
     weak = system.rows["weak form"]
@@ -195,7 +195,7 @@ def test_a_search_of_the_bandwidth_leaves_the_weak_form_whole():
 
 
 def test_held_out_functions_are_of_one_degree_more():
-    system = prepared(posed(uniform("triangle", 6)), Features(20), points=200, tests=TestSpace(1))
+    system = prepared(posed(uniform("triangle", 6)), Recipe(Features(20), points=200, tests=TestSpace(1)))
     assert system.held_out is not None
     sizes = [s.rows["weak form"].stop - s.rows["weak form"].start for s in (system, system.held_out)]
     assert sizes == [7 * 7 - 3 * 7 + 2, 13 * 13 - 3 * 13 + 2]

@@ -10,7 +10,7 @@ from pinnml import KAN, LBFGS, Adam
 from pinnml.networks.kan import SplineLayers
 from pinnml.networks.spline_settings import SplineNetwork
 from pinnml.networks.splines import interval_of
-from pinnml.run import prepared
+from pinnml.run import Recipe, prepared
 from pinnml.solvers.gradient import State
 from pinnml.system import System
 from problems import regression
@@ -20,7 +20,7 @@ NETWORKS = {"fixed knots": KAN(3, 1, intervals=4), "trained knots": KAN(3, 1, in
 
 def trained(solver: Adam | LBFGS, network: SplineNetwork, steps: int) -> tuple[System, Tensor, State]:
     """A coarse level after some steps, the solver's state included."""
-    system = prepared(regression.problem(points=400), network)
+    system = prepared(regression.problem(points=400), Recipe(network))
     theta = system.initial()
     state = solver.init(system, theta)
     for _ in range(steps):

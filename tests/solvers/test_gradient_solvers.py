@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pinnml import LBFGS, MLP, Adam, Box, Equation, Points, Problem, Wrapped, solve
-from pinnml.run import prepared
+from pinnml.run import Recipe, prepared
 from pinnml.solvers import Solver, Status
 from pinnml.system import System
 from tests.helpers.catalogue import NETWORKS, PROBLEMS, system
@@ -156,7 +156,7 @@ def root_of_a_negative_number(u):
 def test_lbfgs_turns_back_where_a_long_step_finds_no_number(equation):
     domain = Box(x=(0, 1))
     problem = Problem(domain=domain, fields=("u",), equations=(Equation(equation),), ansatz=lambda u: u)
-    s = prepared(problem, Wrapped(Powers()), points=20)
+    s = prepared(problem, Recipe(Wrapped(Powers()), points=20))
     theta = s.initial()
     loss, gradient = s.loss_and_gradient(theta)
     # PyTorch's first step, from u = 1 beyond the solution, u near 0.7, to where there is no number

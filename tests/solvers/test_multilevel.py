@@ -32,7 +32,8 @@ from pinnml.errors import SettingsError
 from pinnml.networks.knots import Knots
 from pinnml.networks.nesting import change_of_basis
 from pinnml.networks.spline_settings import SplineNetwork
-from pinnml.run import described, prepared
+from pinnml.results import described
+from pinnml.run import Recipe, prepared
 from pinnml.solvers import SOLVERS
 from pinnml.solvers.gradient import lifted
 from pinnml.solvers.levenberg_marquardt import State as DampedState
@@ -100,7 +101,7 @@ def test_a_level_that_stalls_is_refined_before_its_steps_are_up():
 
 
 def test_coarse_levels_use_a_part_of_the_samples_and_the_last_one_all():
-    system = prepared(wave(), KAN(3, 1, intervals=4))
+    system = prepared(wave(), Recipe(KAN(3, 1, intervals=4)))
     solver = Multilevel(inner=LevenbergMarquardt(steps=1), levels=2, oversampling=2.0)
     theta = system.initial()
     state = solver.init(system, theta)
@@ -131,7 +132,7 @@ def test_a_level_that_fits_its_few_samples_does_not_count_as_divergence():
 def test_weights_that_a_level_settles_on_are_kept():
     inner = LevenbergMarquardt(steps=3, balance=True)
     solver = Multilevel(inner=inner, levels=2, oversampling=2.0)
-    system = prepared(poisson.problem(), KAN(3, 1), points=400)
+    system = prepared(poisson.problem(), Recipe(KAN(3, 1), points=400))
     theta = system.initial()
     step = solver.step(system, theta, solver.init(system, theta))
     assert step.system.weights != system.weights
@@ -153,7 +154,7 @@ def test_unknown_numbers_of_a_problem_survive_a_refinement():
         parameters={"rate": 1.0},
         data={"sensor": Points({"t": t}, {"seen": np.exp(-2.5 * t)})},
     )
-    system = prepared(problem, KAN(2, 1), points=40)
+    system = prepared(problem, Recipe(KAN(2, 1), points=40))
     theta = system.initial()
     theta[system.own] = 1.7
     for share in (None, 0.5):
@@ -178,7 +179,7 @@ def test_local_refinement_takes_fewer_functions():
 
 @pytest.mark.parametrize("network", [KAN(3, 1, intervals=4), KAN(2, 2, first="linear", bias=True)])
 def test_a_lifted_gradient_is_seen_as_it_was_on_the_coarse_level(network):
-    system = prepared(poisson.problem(), network, points=60)
+    system = prepared(poisson.problem(), Recipe(network, points=60))
     theta = system.initial()
     _, _, prolong = system.refine(theta)
     gradient = system.loss_and_gradient(theta)[1]
@@ -190,7 +191,7 @@ def test_a_lifted_gradient_is_seen_as_it_was_on_the_coarse_level(network):
 def refined_state(inner, steps: int):
     """The states before and after the first refinement."""
     solver = Multilevel(inner=inner, levels=2, schedule=(steps, 1))
-    system = prepared(wave(), KAN(3, 1, intervals=4))
+    system = prepared(wave(), Recipe(KAN(3, 1, intervals=4)))
     theta = system.initial()
     state, states = solver.init(system, theta), []
     for _ in range(steps):
@@ -209,7 +210,7 @@ def test_curvature_is_carried_over():
 
 
 def test_a_trust_radius_is_carried_over():
-    solver, system = LevenbergMarquardt(), prepared(wave(), KAN(3, 1, intervals=4))
+    solver, system = LevenbergMarquardt(), prepared(wave(), Recipe(KAN(3, 1, intervals=4)))
     fine, theta, prolong = system.refine(system.initial())
     after = solver.carried(DampedState(0.37, (3.0, 2.0, 1.0), (0.1, 0.2)), fine, theta, prolong)
     assert after == DampedState(0.37, (3.0,))
@@ -233,7 +234,7 @@ def test_the_rate_of_adam_goes_on_where_it_was():
 
 def test_a_level_begins_anew_where_nothing_is_to_be_carried_over():
     solver = Multilevel(inner=Adam(), levels=2, schedule=(3, 1), transfer=False)
-    system = prepared(wave(), KAN(3, 1, intervals=4))
+    system = prepared(wave(), Recipe(KAN(3, 1, intervals=4)))
     theta = system.initial()
     state = solver.init(system, theta)
     for _ in range(3):
@@ -250,7 +251,7 @@ def test_the_tolerance_is_measured_against_the_start_of_the_first_level():
     solution = solve(
         poisson.problem(), network, solver, points=400, callback=lambda progress: losses.append(progress.loss)
     )
-    start = prepared(poisson.problem(), network, points=400)
+    start = prepared(poisson.problem(), Recipe(network, points=400))
     first = float(start.loss(start.initial()))
     assert solution.verdict.status.name == "CONVERGED"
     assert losses[-1] <= 1e-6 * first < losses[-2]
@@ -262,7 +263,7 @@ def test_the_tolerance_is_measured_against_the_start_of_the_first_level():
 def trained_on_coarse(problem: Problem) -> tuple[System, Tensor]:
     """A coarse spline network with nothing left to gain."""
     solver = LevenbergMarquardt(steps=60)
-    system = prepared(problem, KAN(3, 1, order=3, intervals=4))
+    system = prepared(problem, Recipe(KAN(3, 1, order=3, intervals=4)))
     theta, state = system.initial(), None
     state = solver.init(system, theta)
     for _ in range(60):

@@ -158,7 +158,7 @@ def test_balanced_rows_are_equally_long_for_every_unit_of_measure(order: int):
     weak = (lambda T, v: slopes(T[0], v[0]) + slopes(T[1], v[1]), Weak(lambda T, v: -3 * dot(T, v), on="south"))
     walls = (Equation(lambda T: T, on="west", name="wall"),)
     problem = Problem(domain=rectangle("triangle", 3, 1, 2), fields={"T": 2}, equations=walls, weak=weak[::order])
-    system = prepared(problem, Features(12, bandwidth=2.0), points=60, tests=TestSpace(1))
+    system = prepared(problem, Recipe(Features(12, bandwidth=2.0), points=60, tests=TestSpace(1)))
     theta = system.initial()
     balanced = system.with_weights(balancing_weights(system, system.jacobian(theta, system.head)))
     j, rows = balanced.jacobian(theta, balanced.head), balanced.rows

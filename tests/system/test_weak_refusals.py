@@ -249,7 +249,7 @@ def test_a_condition_that_the_weak_form_forgets_is_told():
 
 def test_functions_of_one_degree_more_may_be_too_many(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pinnml.system.weak.residual.MOST", 100)
-    system = prepared(posed(uniform("triangle", 6)), Features(20), points=100, tests=TestSpace(1))
+    system = prepared(posed(uniform("triangle", 6)), Recipe(Features(20), points=100, tests=TestSpace(1)))
     assert system.held_out is not None
     sizes = [len(s.residual(s.initial())[s.rows["weak form"]]) for s in (system, system.held_out)]
     assert sizes == [30, 30]
@@ -258,7 +258,9 @@ def test_functions_of_one_degree_more_may_be_too_many(monkeypatch: pytest.Monkey
 
 def test_a_weight_multiplies_the_squares_of_the_rows():
     problem = posed(uniform("triangle", 4))
-    light, heavy = (prepared(problem, Features(10), points=60, tests=TestSpace(1, weight=w)) for w in (1.0, 4.0))
+    light, heavy = (
+        prepared(problem, Recipe(Features(10), points=60, tests=TestSpace(1, weight=w))) for w in (1.0, 4.0)
+    )
     rows, theta = light.rows["weak form"], light.initial() + 0.1
     assert torch.allclose(2 * light.residual(theta)[rows], heavy.residual(theta)[rows], rtol=1e-14)
 
@@ -295,7 +297,7 @@ def test_equations_do_not_bear_the_name_of_weak_forms():
 
 def test_a_coefficient_may_begin_at_zero():
     problem = posed(MESH, weak=lambda u, v, k: k * dot(grad(u), grad(v)) - v, parameters={"k": 0.0})
-    system = prepared(problem, Features(10), points=60, tests=TestSpace(1))
+    system = prepared(problem, Recipe(Features(10), points=60, tests=TestSpace(1)))
     assert "weak form" in system.rows
 
 
@@ -306,7 +308,7 @@ def test_rows_of_several_fields_and_regions_follow_one_another():
     walls = tuple(Equation(wall, on="unnamed boundary", name=f"wall of {name}") for name, wall in WALLS.items())
     weak = (faces[0], problem.weak[0], faces[1])  # a field before the other, and once more
     system = prepared(
-        replace(problem, domain=mesh, equations=walls, weak=weak), Features(5), points=40, tests=TestSpace(1)
+        replace(problem, domain=mesh, equations=walls, weak=weak), Recipe(Features(5), points=40, tests=TestSpace(1))
     )
     places = [place for rows in system.rows.values() for place in range(rows.start, rows.stop)]
     assert places == list(range(system.n_residuals))

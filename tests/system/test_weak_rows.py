@@ -15,7 +15,7 @@ from skfem.helpers import grad as their_grad
 from pinnml import KAN, MLP, Element, Equation, Features, Mesh, Problem, TestSpace, Weak, curl, dot, grad
 from pinnml.domains.reference_cells import quadrature
 from pinnml.elements import constraint, element_network, essential
-from pinnml.run import prepared
+from pinnml.run import Recipe, prepared
 from pinnml.system import Block, System
 from pinnml.system.weak import weak_residuals
 from pinnml.system.weak.residual import BEYOND
@@ -211,7 +211,7 @@ def test_fewer_functions_see_less_and_nothing_is_larger_than_its_parts():
 @pytest.mark.parametrize("chunk", [None, 7])
 def test_the_jacobian_is_that_of_reverse_mode_in_pieces_too(network: Any, chunk: int | None):
     problem = scalar(crooked("triangle"))
-    whole = prepared(problem, network, points=20, tests=TestSpace(2))
+    whole = prepared(problem, Recipe(network, points=20, tests=TestSpace(2)))
     system = whole if chunk is None else whole.in_chunks(chunk)
     generator = torch.Generator().manual_seed(2)
     theta = system.initial() + 0.3 * torch.randn(system.n_params, generator=generator, dtype=torch.float64)
@@ -226,7 +226,7 @@ def test_the_jacobian_is_that_of_reverse_mode_in_pieces_too(network: Any, chunk:
 
 def test_weights_multiply_the_squares_of_the_rows():
     problem = scalar(crooked("triangle"))
-    system = prepared(problem, MLP(6, 1), points=20, tests=TestSpace(2))
+    system = prepared(problem, Recipe(MLP(6, 1), points=20, tests=TestSpace(2)))
     heavy, theta = system.with_weights({"weak form": 9.0}), system.initial() + 0.1
     rows, others = system.rows["weak form"], system.rows["wall"]
     (r, j), (r_heavy, j_heavy) = system.linearise(theta), heavy.linearise(theta)

@@ -2,5 +2,3 @@
 
 from pinnml.system.weak.residual import WeakResidual, weak_residual, weak_residuals
 from pinnml.system.weak.space import TestSpace
-
-__all__ = ["TestSpace", "WeakResidual", "weak_residual", "weak_residuals"]

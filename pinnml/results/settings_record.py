@@ -1,0 +1,65 @@
+"""Settings of networks and solvers as plain values, and networks' made of these again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from torch import nn
+
+from pinnml.errors import CheckpointError, PinnmlError
+from pinnml.networks import NETWORKS, NetworkSettings
+from pinnml.solvers import SOLVERS
+
+
+def described(settings: Any) -> dict[str, Any]:
+    """Settings as plain values: their kind, their options, and the names of those that are functions."""
+    registry = {**NETWORKS, **SOLVERS}
+    kind = next((name for name, known in registry.items() if known is type(settings)), type(settings).__name__)
+    options = {f.name: getattr(settings, f.name) for f in fields(settings)} if is_dataclass(settings) else {}
+    functions = [name for name, value in options.items() if callable(value) or isinstance(value, nn.Module)]
+    plain = {name: _plain(value) for name, value in options.items() if name not in functions}
+    return {"kind": kind, "functions": functions, **plain}
+
+
+def network_settings(record: Mapping[str, Any]) -> NetworkSettings:
+    """The settings that a solution's record describes.
+
+    Raises CheckpointError where they hold a module or function, which no record does.
+    """
+    with parts_there():
+        kind, functions = record["kind"], list(record["functions"])
+        known = NETWORKS.get(kind)
+        options = {key: value for key, value in record.items() if key not in ("kind", "functions", "settled")}
+    if known is None or functions:
+        raise CheckpointError(
+            "the network holds a module or function of yours, which a file cannot",
+            expected=f"one of {', '.join(NETWORKS)}, of plain options",
+            got=kind + "".join(f" with {name}" for name in functions),
+            cure="give the settings again: load(path, network=...)",
+        )
+    with parts_there():
+        return known(**options)
+
+
+@contextmanager
+def parts_there() -> Iterator[None]:
+    """Whatever the block stumbles over is a part of the record that is not as `Solution.save` writes it."""
+    try:
+        yield
+    except (PinnmlError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        first = str(error).splitlines()[0] if str(error) else ""
+        raise CheckpointError(
+            "the checkpoint lacks a part",
+            expected="a record that pinnml saved",
+            got=f"{type(error).__name__}: {first}",
+            cure="save the solution again",
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return described(value)
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value

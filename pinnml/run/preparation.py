@@ -1,0 +1,80 @@
+"""Where a solve begins: a network that is drawn, or that of a solution to go on from, on points that are drawn."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pinnml.networks import Network, Perceptron
+from pinnml.problem import Problem, check_data, counts, drawn, held_out_sample
+from pinnml.results import Solution
+from pinnml.run.loop import Callback, Loop
+from pinnml.run.measurement import measure_of
+from pinnml.run.recipe import Recipe
+from pinnml.run.request import Request
+from pinnml.solvers import Solver
+from pinnml.system import System
+from pinnml.system.weak import weak_residuals
+
+#: The held-out points of a seed are drawn from a stream of their own.
+HELD_OUT_STREAM = 2**31
+
+
+def prepared(problem: Problem, recipe: Recipe) -> System:
+    """The system that `solve` would start from, on the CPU in float64; the same errors, and no step taken."""
+    return prepared_system(Request.checked(problem, recipe))
+
+
+def prepared_system(request: Request) -> System:
+    """The system with a network built, points drawn, equations tried."""
+    problem, recipe, generator = request.problem, request.recipe, torch.Generator().manual_seed(request.seed)
+    check_data(problem)
+    if request.start is None:
+        network = request.network.build(problem.domain, problem.columns, generator, request.dtype, request.device)
+    else:
+        network = _network_of(request.start, request.device, request.dtype)
+    weak, unseen = (None, None) if recipe.tests is None else weak_residuals(problem, recipe.tests)
+    terms = problem.terms if weak is None else weak.terms
+    wanted = counts(problem, recipe.points or _default_points(network, request.solver), terms)
+    samples = {region: drawn(problem, region, n, generator, recipe.rule) for region, n in wanted.items()}
+    system = System.build(problem, network, samples, terms=terms, weak=() if weak is None else weak.parts)
+    generator = torch.Generator().manual_seed(request.seed + HELD_OUT_STREAM)
+    held_out = {region: held_out_sample(problem, region, n, generator) for region, n in wanted.items()}
+    return system.with_held_out(system.on(held_out, () if unseen is None else unseen.parts))
+
+
+def begun(request: Request, callback: Callback | None = None) -> Loop:
+    """The loop before its first step."""
+    started = time.perf_counter()
+    system = prepared_system(request)
+    theta = _first_theta(system, request.start)
+    return Loop(request.solver, system, theta, started, measure_of(request.problem, request.seed), callback)
+
+
+def _first_theta(system: System, start: Solution | None) -> Tensor:
+    """Theta (P,) before the first step: trainable parameters begin as the solution to go on from found them."""
+    theta = system.initial()
+    for name, place in system.parts(theta).parameters.items():
+        if start is not None and name in start.parameters:
+            place.fill_(start.parameters[name])  # a view of theta
+    return theta
+
+
+def _network_of(start: Solution, device: torch.device, dtype: torch.dtype) -> Network:
+    """A copy of the solution's network to train on; what a solver searched for before stays as it was found."""
+    network = copy.deepcopy(start.network).to(device, dtype).requires_grad_(True)
+    if isinstance(network.basis, Perceptron) and network.basis.ridges is not None:
+        network.basis.ridges = replace(network.basis.ridges, searched=())
+    return network
+
+
+def _default_points(network: Network, solver: Solver) -> int:
+    """Six for each basis function; where functions are local, three for every parameter, of the level to come."""
+    size = 6 * network.basis.size
+    if network.basis.resolution is not None:
+        size = max(size, 3 * sum(parameter.numel() for parameter in network.parameters()))
+    return max(size * solver.growth, 500)
