@@ -18,7 +18,7 @@ from pinnml.elements.discretisation import Discretisation
 from pinnml.elements.piola import pulled_back
 from pinnml.elements.space import Space
 from pinnml.errors import NonFiniteError, ProblemError
-from pinnml.problem import Field, Needs, Term, discover, namespace, residuals
+from pinnml.problem import Field, Term, discover, namespace, residuals
 
 #: Singular values below this part of the largest, and misfits of this part of the values, are round-off.
 ROUND_OFF = 1e-9
@@ -133,8 +133,8 @@ def _affine(parts: Discretisation, field: Field, term: Term, sample: Sample) -> 
     indices = total_order(problem.domain.axes, 0)
 
     def rows(values: Tensor) -> Tensor:
-        needs = Needs(indices, total_order(problem.domain.axes, 1))
-        known = namespace(problem, sample, needs, Jet(indices, values.unsqueeze(0)), parameters)
+        slopes = total_order(problem.domain.axes, 1)
+        known = namespace(problem, sample, slopes, Jet(indices, values.unsqueeze(0)), parameters)
         return torch.stack(residuals(term, known, n), dim=1)
 
     parameters = {name: sample.x.new_full((n,), value) for name, value in problem.parameters.items()}

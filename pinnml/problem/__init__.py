@@ -1,20 +1,18 @@
 """What a user states: fields, equations on regions, and what binds them to a network's outputs by name."""
 
-from pinnml.problem.collocation import check_data, check_posed_at_points, counts, drawn, held_out_sample
-from pinnml.problem.equation import WEAK_FORM, Equation, Field, Term, Weak, argument_names, test_names, weak_name
-from pinnml.problem.evaluation import (
+from pinnml.problem.binding import (
     FROM_ZERO,
-    HIGHEST_ORDER,
-    Needs,
     by_field,
     call,
     check_finite,
-    discover,
     fields_of,
     namespace,
     raw_fields,
     real,
     residuals,
 )
+from pinnml.problem.collocation import check_data, check_posed_at_points, counts, drawn, held_out_sample
+from pinnml.problem.derivatives import HIGHEST_ORDER, Needs, discover
+from pinnml.problem.equation import WEAK_FORM, Equation, Field, Term, Weak, argument_names, test_names, weak_name
 from pinnml.problem.missing_conditions import bare_faces
 from pinnml.problem.problem import Problem

@@ -151,7 +151,7 @@ class Solution:
             part = sample[start : start + BLOCK].to(coef.device, coef.dtype)
             outputs = outputs_at(self.network, part.x, needs.outputs)
             parameters = {name: part.weight.new_full((len(part),), value) for name, value in self.parameters.items()}
-            parts.append(residuals(term, namespace(problem, part, needs, outputs, parameters), len(part)))
+            parts.append(residuals(term, namespace(problem, part, needs.coordinates, outputs, parameters), len(part)))
         return [torch.cat(component).cpu().numpy() for component in zip(*parts, strict=True)]
 
     def _with_problem(self, what: str) -> Problem:

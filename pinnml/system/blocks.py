@@ -95,7 +95,7 @@ class Block:
         known = namespace(
             self.problem,
             self.sample,
-            self.needs,
+            self.needs.coordinates,
             Jet(self.needs.outputs, outputs),
             {name: value.expand(len(self)) for name, value in parameters.items()},
         )

@@ -1,36 +1,21 @@
-"""From a network's outputs to residuals: binding arguments by name, checking shapes, finding the derivatives needed."""
+"""From a network's outputs to residuals: arguments bound by name, results checked for their shape."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.calculus import Axes, IndexSet, Jet, Vector, coordinate_jets, data_jet, total_order, union
+from pinnml.calculus import Axes, IndexSet, Jet, Vector, coordinate_jets, data_jet
 from pinnml.domains import Sample
-from pinnml.errors import MissingDerivativeError, NonFiniteError, PinnmlError, ProblemError, ShapeError, mistake
+from pinnml.errors import NonFiniteError, PinnmlError, ProblemError, ShapeError, mistake
 from pinnml.problem.equation import Field, Term, argument_names
 from pinnml.problem.problem import Problem
 
-#: The highest total order of derivatives that discovery tries.
-HIGHEST_ORDER = 8
 FROM_ZERO = "fields of Features start at zero: an ansatz such as 1 + u, another network or start= begins elsewhere"
-
-
-@dataclass(frozen=True)
-class Needs:
-    """The derivatives that residuals ask of the network's outputs, and of the coordinates themselves."""
-
-    outputs: IndexSet
-    coordinates: IndexSet
-
-    def joined(self, other: Needs) -> Needs:
-        """What serves both."""
-        return Needs(union(self.outputs, other.outputs), union(self.coordinates, other.coordinates))
 
 
 def fields_of(problem: Problem, outputs: Jet, x: Tensor, parameters: Mapping[str, Jet]) -> dict[str, Any]:
@@ -106,14 +91,17 @@ def _kind(value: Any) -> str:
 
 
 def namespace(
-    problem: Problem, sample: Sample, needs: Needs, outputs: Jet, parameters: Mapping[str, Tensor]
+    problem: Problem, sample: Sample, coordinates: IndexSet, outputs: Jet, parameters: Mapping[str, Tensor]
 ) -> dict[str, Any]:
-    """Everything that a residual may ask for by name; `parameters` are per point, (n,)."""
+    """Everything that a residual may ask for by name.
+
+    coordinates: the derivatives that the axes carry. parameters: per point, (n,).
+    """
     axes = problem.domain.axes
-    constants = {name: _constant(needs.outputs, values) for name, values in parameters.items()}
+    constants = {name: _constant(outputs.indices, values) for name, values in parameters.items()}
     known: dict[str, Any] = fields_of(problem, outputs, sample.x, constants)
     known.update(constants)
-    known.update(zip(axes.names, coordinate_jets(needs.coordinates, sample.x), strict=True))
+    known.update(zip(axes.names, coordinate_jets(coordinates, sample.x), strict=True))
     known.update({name: data_jet(axes, column) for name, column in sample.columns.items()})
     if sample.normal is not None:
         known["normal"] = Vector(data_jet(axes, component) for component in sample.normal.unbind(1))
@@ -144,58 +132,9 @@ def check_finite(term: Term, components: Iterable[Tensor], sample: Sample, axes:
             )
 
 
-def discover(problem: Problem, term: Term, sample: Sample) -> tuple[Needs, int]:
-    """The smallest downward-closed sets of derivatives with which the residual can be evaluated.
-
-    Also the number of real rows that it gives at each point.
-
-    The total order grows until nothing is missing; then whatever is not needed is dropped, first from the
-    outputs, then from the coordinates. The residual is tried on 5 points, and on 7, so that an array of a fixed
-    length does not pass for data.
-    """
-    axes = problem.domain.axes
-    tried = (total_order(axes, order) for order in range(HIGHEST_ORDER))
-    full = next((s for s in tried if _works(problem, term, sample, Needs(s, s))), total_order(axes, HIGHEST_ORDER))
-    _probe(problem, term, sample, Needs(full, full), 5)
-    outputs = _trimmed(full, lambda s: _works(problem, term, sample, Needs(s, full)))
-    coordinates = _trimmed(full, lambda s: _works(problem, term, sample, Needs(outputs, s)))
-    needs = Needs(outputs, coordinates)
-    return needs, len(real(_probe(problem, term, sample, needs, 7)))
-
-
 def real(components: list[Tensor]) -> list[Tensor]:
     """Complex components taken apart into real and imaginary ones."""
     return [part for c in components for part in ((c.real, c.imag) if c.is_complex() else (c,))]
-
-
-def _trimmed(full: IndexSet, works: Callable[[IndexSet], bool]) -> IndexSet:
-    """Drop maximal indices for as long as the residual does without."""
-    kept, needed = full, set()
-    while candidates := [index for index in kept.maximal if index not in needed and sum(index)]:
-        smaller = kept.without(candidates[0])
-        if works(smaller):
-            kept = smaller
-        else:
-            needed.add(candidates[0])
-    return kept
-
-
-def _works(problem: Problem, term: Term, sample: Sample, needs: Needs) -> bool:
-    try:
-        _probe(problem, term, sample, needs, 5)
-    except MissingDerivativeError:
-        return False
-    return True
-
-
-def _probe(problem: Problem, term: Term, sample: Sample, needs: Needs, n: int) -> list[Tensor]:
-    """Evaluate a residual on n points with random outputs."""
-    points = sample[torch.arange(n) % len(sample)]
-    generator = torch.Generator().manual_seed(n)
-    shape = (len(needs.outputs), n, problem.columns)
-    outputs = Jet(needs.outputs, torch.randn(shape, generator=generator, dtype=points.x.dtype))
-    parameters = {name: points.x.new_full((n,), value) for name, value in problem.parameters.items()}
-    return residuals(term, namespace(problem, points, needs, outputs, parameters), n)
 
 
 def call(function: Callable[..., Any], known: Mapping[str, Any], what: str) -> Any:

@@ -289,7 +289,7 @@ def evaluated(made: Problem, term: Term, outputs: Tensor) -> list[Tensor]:
     """Residual components from given outputs of the network, (K, n, columns)."""
     found, _ = discover(made, term, SAMPLE)
     jet = Jet(found.outputs, outputs)
-    return residuals(term, namespace(made, SAMPLE, found, jet, {}), len(SAMPLE))
+    return residuals(term, namespace(made, SAMPLE, found.coordinates, jet, {}), len(SAMPLE))
 
 
 def test_a_complex_field_joins_two_columns_and_its_rows_are_split_last():
