@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from pinnml.calculus import total_order
 from pinnml.classical.newton import Found, newton
 from pinnml.domains import Mesh
 from pinnml.elements import (
@@ -28,15 +27,11 @@ from pinnml.networks import Network
 from pinnml.output import RunFolder
 from pinnml.problem import WEAK_FORM, Problem, bare_faces
 from pinnml.results import (
-    ERROR_POINTS,
-    ERROR_SEED,
     Solution,
     Verdict,
+    distance,
     errors,
-    fields_at,
     provenance,
-    relative_l2,
-    value_array,
     write_run,
 )
 from pinnml.run import replaced, unmet
@@ -100,7 +95,7 @@ def _verdict(parts: Discretisation, found: Found, expect: float | None) -> Verdi
     """The verdict on numbers that were found; the seconds are left to the caller."""
     problem, network = parts.problem, element_network(parts, found.u)
     held = essential(parts, problem.terms)
-    relative = errors(problem, network, problem.parameters, ERROR_POINTS, ERROR_SEED)
+    relative = errors(problem, network, problem.parameters)
     is_unknown = all(error is None for error in relative.values())
     difference = _difference(parts, network) if is_unknown and found.status.by_own_test else {}
     verdict = plain_verdict(parts, found.status, found.norms[-1], found.norms[-1] / (found.norms[0] or 1.0))
@@ -142,11 +137,8 @@ def _difference(parts: Discretisation, network: Network) -> dict[str, float]:
     other = {name: replace(space.element, degree=change[name]) for name, space in parts.spaces.items()}
     finer_parts, _, found = _solved(parts.problem, parts.mesh, other)
     finer = element_network(finer_parts, found.u)
-    sample = parts.mesh.held_out("interior", ERROR_POINTS, torch.Generator().manual_seed(ERROR_SEED))
-    indices = total_order(parts.mesh.axes, 0)
-    fields = [fields_at(each, parts.problem.parameters, sample.x, indices, parts.problem) for each in (network, finer)]
-    values = [{name: value_array(value, len(sample)) for name, value in found.items()} for found in fields]
-    return {name: relative_l2(values[0][name], values[1][name], sample.weight.numpy()) for name in parts.spaces}
+    first, second = ((each, parts.problem.parameters) for each in (network, finer))
+    return distance(parts.problem, first, second)
 
 
 def record_of(parts: Discretisation, expect: float | None) -> dict[str, Any]:

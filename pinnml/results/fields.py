@@ -9,12 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.calculus import IndexSet, Jet, Vector, coordinate_jets
+from pinnml.calculus import IndexSet, Jet, Vector, coordinate_jets, total_order
 from pinnml.networks import Network
 from pinnml.problem import Field, Problem, fields_of, raw_fields
 
 #: Points that are evaluated at once.
 BLOCK = 8192
+
+
+def values_at(problem: Problem, network: Network, parameters: Mapping[str, float], x: Tensor) -> dict[str, np.ndarray]:
+    """The values of all fields at CPU points (n, d), (n,) or (n, components), a block of points at a time."""
+    indices = total_order(problem.domain.axes, 0)
+    blocks = [(fields_at(network, parameters, part, indices, problem), len(part)) for part in x.split(BLOCK)]
+    return {f.name: np.concatenate([value_array(found[f.name], n) for found, n in blocks]) for f in problem.fields}
 
 
 def fields_at(

@@ -3,39 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pinnml.calculus import coordinate_jets, total_order
+from pinnml.domains import Sample
 from pinnml.errors import NonFiniteError, ProblemError, ShapeError
 from pinnml.networks import Network
 from pinnml.problem import Problem, by_field, call
-from pinnml.results.fields import BLOCK, fields_at, value_array
+from pinnml.results.fields import value_array, values_at
 
 #: Random points on which errors are measured, at least, and the seed that draws them.
 ERROR_POINTS, ERROR_SEED = 10_000, 1_000_003
+#: What makes fields: a network, and the values of the problem's trainable parameters.
+Fields: TypeAlias = tuple[Network, Mapping[str, float]]
 
 
 def errors(
-    problem: Problem, network: Network, parameters: Mapping[str, float], points: int, seed: int
+    problem: Problem,
+    network: Network,
+    parameters: Mapping[str, float],
+    points: int = ERROR_POINTS,
+    seed: int = ERROR_SEED,
 ) -> dict[str, float | None]:
     """Relative L2 errors by field on random points; None for a field of which nothing is known."""
-    sample = problem.domain.held_out("interior", points, torch.Generator().manual_seed(seed))
-    x = sample.x
-    known, indices = known_solution(problem, x), total_order(problem.domain.axes, 0)
+    sample = error_sample(problem, points, seed)
+    known = known_solution(problem, sample.x)
     found: dict[str, float | None] = dict.fromkeys(field.name for field in problem.fields)
-    if not known:
-        return found
-    parts = [fields_at(network, parameters, part, indices, problem) for part in x.split(BLOCK)]
-    for name, array in known.items():
-        values = np.concatenate(
-            [value_array(p[name], len(part)) for p, part in zip(parts, x.split(BLOCK), strict=True)]
-        )
-        found[name] = relative_l2(values, array, sample.weight.numpy())
-    return found
+    values = values_at(problem, network, parameters, sample.x) if known else {}
+    return found | {name: relative_l2(values[name], array, sample.weight.numpy()) for name, array in known.items()}
+
+
+def distance(problem: Problem, first: Fields, second: Fields) -> dict[str, float]:
+    """By field, the relative L2 distance of the first from the second, on random points."""
+    sample = error_sample(problem)
+    ours, theirs = (values_at(problem, *each, sample.x) for each in (first, second))
+    return {name: relative_l2(ours[name], theirs[name], sample.weight.numpy()) for name in ours}
+
+
+def error_sample(problem: Problem, points: int = ERROR_POINTS, seed: int = ERROR_SEED) -> Sample:
+    """The random points, with their weights, on which errors are measured."""
+    return problem.domain.held_out("interior", points, torch.Generator().manual_seed(seed))
 
 
 def known_solution(problem: Problem, x: Tensor) -> dict[str, np.ndarray]:
@@ -91,8 +102,7 @@ def check_known(problem: Problem) -> None:
     Raises ProblemError for a field of another name or kind, ShapeError for one of another shape, NonFiniteError
     for NaN and infinity, with the first point.
     """
-    generator = torch.Generator().manual_seed(ERROR_SEED)
-    x = problem.domain.held_out("interior", ERROR_POINTS, generator).x
+    x = error_sample(problem).x
     what, kinds = "exact" if problem.exact is not None else "reference", {f.name: f for f in problem.fields}
     for name, array in known_solution(problem, x).items():
         if array.dtype.kind not in ("fiuc" if kinds[name].is_complex else "fiu"):

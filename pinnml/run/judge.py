@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 
-from pinnml.calculus import total_order
 from pinnml.networks import Network
 from pinnml.problem import Problem, bare_faces
-from pinnml.results import ERROR_POINTS, ERROR_SEED, Verdict, errors, fields_at, provenance, relative_l2, value_array
+from pinnml.results import Verdict, distance, error_sample, errors, provenance, values_at
 from pinnml.run.loop import Loop
 from pinnml.run.natural_conditions import replaced, unmet
 from pinnml.solvers import Status
@@ -30,8 +29,11 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
     system, theta = loop.system, loop.theta
     network, parameters = system.network_at(theta), system.parameters_at(theta)
     held_out = system.held_out or system
-    relative_errors = errors(system.problem, network, parameters, ERROR_POINTS, ERROR_SEED)
-    difference = {} if half is None else _difference(system.problem, network, parameters, half)
+    relative_errors = errors(system.problem, network, parameters)
+    difference = {}
+    if half is not None:
+        other = half.system.network_at(half.theta), half.system.parameters_at(half.theta)
+        difference = distance(system.problem, other, (network, parameters))
     with torch.no_grad():
         rows = system.residual(theta)
     total = float(rows.square().sum()) or 1.0
@@ -94,17 +96,5 @@ def _zero_fields(
     problem: Problem, network: Network, parameters: Mapping[str, float], known: Mapping[str, float | None]
 ) -> tuple[str, ...]:
     """Fields that vanish at random points, though nothing is known to say that they should."""
-    x = problem.domain.held_out("interior", FEW, torch.Generator().manual_seed(ERROR_SEED)).x
-    fields = fields_at(network, parameters, x, total_order(problem.domain.axes, 0), problem)
-    return tuple(name for name, u in fields.items() if known[name] is None and not value_array(u, len(x)).any())
-
-
-def _difference(problem: Problem, network: Network, parameters: Mapping[str, float], half: Loop) -> dict[str, float]:
-    """By field, the relative L2 distance between two solutions on random points."""
-    sample = problem.domain.held_out("interior", ERROR_POINTS, torch.Generator().manual_seed(ERROR_SEED))
-    x, weight = sample.x, sample.weight.numpy()
-    indices = total_order(problem.domain.axes, 0)
-    other = half.system.network_at(half.theta), half.system.parameters_at(half.theta)
-    first, second = (fields_at(n, p, x, indices, problem) for n, p in ((network, parameters), other))
-    values = {name: (value_array(second[name], len(x)), value_array(first[name], len(x))) for name in first}
-    return {name: relative_l2(*pair, weight) for name, pair in values.items()}
+    found = values_at(problem, network, parameters, error_sample(problem, FEW).x)
+    return tuple(name for name, values in found.items() if known[name] is None and not values.any())

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pinnml.calculus import total_order
 from pinnml.problem import Problem
-from pinnml.results import fields_at, known_solution, relative_l2, value_array
+from pinnml.results import error_sample, known_solution, relative_l2, values_at
 from pinnml.run.loop import Measure
 from pinnml.system import System
 
@@ -17,18 +16,16 @@ FOLLOWED_POINTS, FOLLOWED_STREAM = 2000, 2**32
 
 def measure_of(problem: Problem, seed: int) -> Measure:
     """The loss on held-out points, and the worst field's error on some points."""
-    generator = torch.Generator().manual_seed(seed + FOLLOWED_STREAM)
-    sample = problem.domain.held_out("interior", FOLLOWED_POINTS, generator)
+    sample = error_sample(problem, FOLLOWED_POINTS, seed + FOLLOWED_STREAM)
     x, weight = sample.x, sample.weight.numpy()
-    known, indices = known_solution(problem, x), total_order(problem.domain.axes, 0)
+    known = known_solution(problem, x)
 
     def measure(system: System, theta: Tensor) -> tuple[float | None, float | None]:
         with torch.no_grad():
             held_out = None if system.held_out is None else float(system.held_out.loss(theta))
         if not known:
             return held_out, None
-        fields = fields_at(system.network_at(theta), system.parameters_at(theta), x, indices, problem)
-        found = {name: value_array(fields[name], len(x)) for name in known}
+        found = values_at(problem, system.network_at(theta), system.parameters_at(theta), x)
         return held_out, max(relative_l2(found[name], array, weight) for name, array in known.items())
 
     return measure
