@@ -5,23 +5,3 @@ from pinnml.calculus.indices import Axes, IndexSet, MultiIndex, index_set, total
 from pinnml.calculus.jet import Jet, coordinate_jets, data_jet
 from pinnml.calculus.operators import cross, curl, div, dot, grad, laplacian, normal_derivative
 from pinnml.calculus.vector import Vector
-
-__all__ = [
-    "Axes",
-    "IndexSet",
-    "Jet",
-    "MultiIndex",
-    "Vector",
-    "coordinate_jets",
-    "cross",
-    "curl",
-    "data_jet",
-    "div",
-    "dot",
-    "grad",
-    "index_set",
-    "laplacian",
-    "normal_derivative",
-    "total_order",
-    "union",
-]

@@ -8,22 +8,3 @@ from pinnml.domains.meshes.times import MeshTimes
 from pinnml.domains.points import Points
 from pinnml.domains.records import domain_from_json, same_domain
 from pinnml.domains.sample import Domain, Grid, Sample
-
-__all__ = [
-    "RESERVED",
-    "TIME",
-    "Box",
-    "Domain",
-    "Graded",
-    "Grid",
-    "Mesh",
-    "MeshRecord",
-    "MeshTimes",
-    "Parameter",
-    "Periodic",
-    "Points",
-    "Sample",
-    "Solid",
-    "domain_from_json",
-    "same_domain",
-]

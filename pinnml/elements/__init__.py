@@ -6,9 +6,8 @@ from pinnml.elements.element import Element, check_elements
 from pinnml.elements.element_fields import FINITE_ELEMENTS, element_network
 from pinnml.elements.essential_conditions import Constraint, constraint, essential
 from pinnml.elements.form import Form
-from pinnml.elements.interpolation import interpolate
 from pinnml.elements.pointwise import Carried, Integrand
 from pinnml.elements.requirements import checked_mesh, elements_of
 from pinnml.elements.space import Space
 from pinnml.elements.sparse import SparseMatrix
-from pinnml.elements.tabulation import Tabulated, at_places, evaluated, lift, table, tabulated
+from pinnml.elements.tabulation import at_places, lift, table

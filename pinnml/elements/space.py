@@ -62,7 +62,7 @@ class Space:
     def nodes(self) -> Tensor:
         """Where the degrees of freedom of a Lagrange space are values, (size, s)."""
         if self.element.family != "P":
-            cure = "use interpolate(space, function) for the degrees of freedom of a function"
+            cure = "take values of Lagrange elements, or moments of these"
             raise SettingsError("nodes", expected="a Lagrange space", got=self.element, cure=cure)
         points = np.array(self.element.on(self.cells.kind).points)
         places = mapped(self.cells, points, np.ones(len(points))).x
@@ -87,15 +87,6 @@ class Space:
     def from_reference(self, local: Tensor) -> Tensor:
         """The coefficients (size,) of one function of the space from those on the reference cell, (C, k)."""
         return self._shared(self.to_shared(local))
-
-    def dofs_on(self, facets: np.ndarray | Tensor) -> Tensor:
-        """The degrees of freedom of facets and of all that bounds them, each once, in order.
-
-        facets (f, 2): the number of a cell, and that of the facet in the cell.
-        """
-        cells, sides = torch.as_tensor(facets).unbind(dim=1)
-        closure = self.element.on(self.cells.kind).entity_closure_dofs[self.cells.kind.dimension - 1]
-        return torch.unique(self.dofs[cells.unsqueeze(1), torch.tensor(closure)[sides]])
 
     @cached_property
     def _numbers(self) -> tuple[np.ndarray, int]:

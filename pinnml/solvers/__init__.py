@@ -6,17 +6,3 @@ from pinnml.solvers.levenberg_marquardt import LevenbergMarquardt, Schedule
 from pinnml.solvers.lsgd import LSGD
 from pinnml.solvers.multilevel import Multilevel
 from pinnml.solvers.registry import SOLVERS
-
-__all__ = [
-    "LBFGS",
-    "LSGD",
-    "SOLVERS",
-    "Adam",
-    "LevenbergMarquardt",
-    "Multilevel",
-    "Report",
-    "Schedule",
-    "Solver",
-    "Status",
-    "Step",
-]

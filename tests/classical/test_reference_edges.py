@@ -11,9 +11,10 @@ import torch
 
 from pinnml import Equation, Mesh, Problem, Weak, cross, curl, div, dot, grad, reference
 from pinnml.calculus import Vector
-from pinnml.elements import Element, interpolate
+from pinnml.elements import Element
 from pinnml.errors import MissingDerivativeError, ProblemError, SettingsError
 from tests.helpers.forms import CPU, crooked, discretised, posed, uniform
+from tests.helpers.tabulation import interpolate
 
 WAVE = 3.0
 

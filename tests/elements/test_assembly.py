@@ -20,10 +20,11 @@ import pinnml as p
 from pinnml import Problem, Weak
 from pinnml.domains.geometry import mapped
 from pinnml.domains.reference_cells import quadrature
-from pinnml.elements import Discretisation, Element, Space, tabulated
+from pinnml.elements import Discretisation, Element, Space
 from pinnml.elements.sparse import Pattern
 from tests.helpers.forms import CPU, SOLID, crooked, discretised, form_of, matrix, numbers, posed, worst
 from tests.helpers.scikit_fem import DEGREE, LAGRANGE, VECTORS, dense, lagrange, matched, places, theirs
+from tests.helpers.tabulation import tabulated
 
 #: Sums of some hundred terms of both signs, 1e-15 each, in another order.
 ROUND_OFF = 1e-12

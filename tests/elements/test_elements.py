@@ -15,10 +15,11 @@ from torch import Tensor
 
 from pinnml.domains.cells import KINDS, CellKind, Cells
 from pinnml.domains.geometry import Mapped, mapped, mapped_facets
-from pinnml.elements import Element, Space, evaluated, interpolate, tabulated
+from pinnml.elements import Element, Space
 from pinnml.elements.element import FAMILIES
 from pinnml.errors import MissingDerivativeError, SettingsError, ShapeError, UnknownNameError
 from tests.helpers.shuffled import VECTORIAL, inner_facets, shuffled
+from tests.helpers.tabulation import dofs_on, evaluated, interpolate, tabulated
 
 LAGRANGE = [(Element("P", degree), kind) for degree in (1, 2, 3, 4) for kind in KINDS.values()]
 VECTORS = [(Element(family, d), kind) for family in ("N1curl", "RT") for d in (1, 2, 3) for kind in VECTORIAL]
@@ -207,7 +208,7 @@ def test_degrees_of_freedom_on_facets_decide_what_is_seen_there(element: Element
     cells = shuffled(kind)
     space = Space(element, cells)
     facets = np.array([(0, facet) for facet in range(len(kind.facets))])
-    dofs = space.dofs_on(facets)
+    dofs = dofs_on(space, facets)
     assert dofs.equal(dofs.unique())
     coefficients = random(space.size)
     loud = facet_size(space, coefficients)

@@ -8,8 +8,9 @@ import torch
 
 from pinnml.domains.cells import KINDS, CellKind, Cells
 from pinnml.domains.geometry import Mapped, mapped, mapped_facets
-from pinnml.elements import Element, Space, evaluated
+from pinnml.elements import Element, Space
 from tests.helpers.shuffled import VECTORIAL, alone, found_again, inner_facets, shuffled
+from tests.helpers.tabulation import evaluated
 
 CASES = [
     *((Element("P", degree), kind) for degree in (1, 2, 3, 4) for kind in KINDS.values()),

@@ -16,9 +16,10 @@ from skfem.helpers import curl, div, dot, grad
 from pinnml.domains.cells import KINDS, CellKind, Cells
 from pinnml.domains.geometry import mapped, mapped_facets
 from pinnml.domains.reference_cells import quadrature
-from pinnml.elements import Element, Space, interpolate, tabulated
+from pinnml.elements import Element, Space
 from tests.helpers.scikit_fem import LAGRANGE, VECTORS, matched, places, rule, theirs
 from tests.helpers.shuffled import VECTORIAL, shuffled
+from tests.helpers.tabulation import interpolate, tabulated
 
 
 def assembled(space: Space, rows: torch.Tensor, weight: torch.Tensor) -> np.ndarray:
