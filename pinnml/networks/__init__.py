@@ -4,7 +4,7 @@ from pinnml.networks.base import Basis, Inputs, Marking, Network, Trace
 from pinnml.networks.perceptron import Perceptron
 from pinnml.networks.registry import NETWORKS
 from pinnml.networks.settings import MLP, Features, NetworkSettings, Wrapped
-from pinnml.networks.spline_settings import KAN, MultichannelMLP
+from pinnml.networks.spline_network import KAN, MultichannelMLP
 
 __all__ = [
     "KAN",

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from pinnml.networks.settings import MLP, Features
-from pinnml.networks.spline_settings import KAN, MultichannelMLP
+from pinnml.networks.spline_network import KAN, MultichannelMLP
 
 NETWORKS: dict[str, type] = {"mlp": MLP, "features": Features, "kan": KAN, "relu-kan": MultichannelMLP}

@@ -15,10 +15,10 @@ from pinnml.calculus import Jet, total_order
 from pinnml.errors import SettingsError
 from pinnml.networks import Marking, Network
 from pinnml.networks.edges import BSplines, Entry
-from pinnml.networks.kan import SplineLayers
 from pinnml.networks.knots import Knots, free_knots, split_logits
 from pinnml.networks.nesting import cancellation, change_of_basis
-from pinnml.networks.spline_settings import SplineNetwork
+from pinnml.networks.spline_layers import SplineLayers
+from pinnml.networks.spline_network import SplineNetwork
 from pinnml.networks.splines import LocalProduct
 from pinnml.system import System
 from tests.helpers.catalogue import PROBLEMS, system

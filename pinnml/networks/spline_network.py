@@ -16,9 +16,9 @@ from pinnml.errors import SettingsError
 from pinnml.networks.base import Coordinates, Inputs, Network
 from pinnml.networks.edges import BSplines, Edges, PowerReLUs
 from pinnml.networks.initialisation import directions
-from pinnml.networks.kan import NORMALISERS, SplineLayers
 from pinnml.networks.knots import Knots
 from pinnml.networks.nesting import change_of_basis, check_digits
+from pinnml.networks.spline_layers import NORMALISERS, SplineLayers
 from pinnml.validation import choice, flag, function, not_negative, or_none, positive, settle, whole_number
 
 FIRST = ("spline", "linear")
