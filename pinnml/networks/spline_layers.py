@@ -101,27 +101,24 @@ class SplineLayers(Basis):
 
     def refined(self, coef: Tensor, marking: Marking | None = None) -> tuple[SplineLayers, Tensor, Prolong]:
         """The same functions with all intervals halved, or those where squared residuals gather."""
-        marks = [None] * len(self.edges) if marking is None else self._marked(marking)
+        marks = self._marked(marking)
         pairs = [edges.split(marked) for edges, marked in zip(self._edges, marks, strict=True)]
         lengths = None
         if self.linear_first and self.normalise == "range":  # the directions' length means nothing, and has drifted
             lengths = torch.linalg.vector_norm(self.weights[0].detach(), dim=0)
-        matrices = [None] * self.linear_first + [matrix for _, matrix in pairs]
-        repeats = {
-            f"edges.{i}.logits": _repeats(edges, marked)
-            for i, (edges, marked) in enumerate(zip(self._edges, marks, strict=True))
-        }
+        *matrices, last = [matrix for _, matrix in pairs]
+        repeats = {f"edges.{i}.logits": 1 + marked.long() for i, marked in enumerate(marks)}
 
         def prolong(hidden: Mapping[str, Tensor], head: Tensor) -> tuple[dict[str, Tensor], Tensor]:
             carried = dict(hidden)
-            for layer, matrix in enumerate(matrices[:-1]):
+            for layer, matrix in enumerate(matrices, start=self.linear_first):
                 carried[f"weights.{layer}"] = _carried(hidden[f"weights.{layer}"], matrix)
             if lengths is not None:
                 carried["weights.0"] = carried["weights.0"] / lengths
             for name in repeats.keys() & hidden.keys():
                 rows = zip(hidden[name], repeats[name], strict=True)
                 carried[name] = torch.stack([row.repeat_interleave(number) for row, number in rows])
-            return carried, _carried(head, matrices[-1])
+            return carried, _carried(head, last)
 
         hidden = {name: parameter.detach() for name, parameter in self.named_parameters()}
         carried, head = prolong(hidden, coef)
@@ -153,11 +150,12 @@ class SplineLayers(Basis):
             z = torch.cat([z[:1] + self.biases[layer], z[1:]])
         return Jet(x.indices, z) if scale is None else Jet(x.indices, scale * z).compose(functions.tanh)
 
-    def _marked(self, marking: Marking) -> list[Tensor]:
-        """For every layer the intervals to be halved, (sets, n)."""
+    def _marked(self, marking: Marking | None) -> list[Tensor]:
+        """For every layer the intervals to be halved, (sets, n): all of them without a marking."""
+        if marking is None:
+            return [torch.ones_like(edges.inner[:, 1:], dtype=torch.bool) for edges in self._edges]
         with torch.no_grad():
-            arguments = self.arguments(marking.inputs)
-        return [_heaviest(edges, values, marking) for edges, values in arguments]
+            return [_heaviest(edges, values, marking) for edges, values in self.arguments(marking.inputs)]
 
 
 def _linear(x: Jet, weight: Tensor, trace: Trace | None, entry: Entry, *, in_range: bool) -> Tensor:
@@ -185,15 +183,7 @@ def _heaviest(edges: Edges, values: Tensor, marking: Marking) -> Tensor:
     return torch.zeros_like(sums, dtype=torch.bool).scatter(1, ordered.indices[:, :count], True)
 
 
-def _repeats(edges: Edges, marked: Tensor | None) -> Tensor:
-    """How many spans come of each, (sets, n)."""
-    every = torch.ones_like(edges.inner[:, 1:], dtype=torch.bool) if marked is None else marked
-    return 1 + every.long()
-
-
-def _carried(weight: Tensor, matrix: Tensor | None) -> Tensor:
+def _carried(weight: Tensor, matrix: Tensor) -> Tensor:
     """Weights (p N, q) on the finer knots, (p N', q), by P (p or 1, q or 1, N, N')."""
-    if matrix is None:
-        return weight
     edges = weight.unflatten(0, (-1, matrix.shape[2]))
     return torch.einsum("pcq,pqcf->pfq", edges, matrix.to(weight)).flatten(end_dim=1)
