@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinnml import Multilevel
 from pinnml.calculus import Jet
-from pinnml.networks.kan import SplineLayers
+from pinnml.networks.spline_layers import SplineLayers
 from pinnml.system import System
 
 #: By singular values: splines that meet no sample make the fits singular, which "gelsy" may answer with zeros.

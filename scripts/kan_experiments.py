@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from pinnml import KAN, LBFGS, MLP, Adam, Box, Equation, MultichannelMLP, Problem
-from pinnml.networks.spline_settings import SplineNetwork
+from pinnml.networks.spline_network import SplineNetwork
 from pinnml.solvers import Solver
 from problems import allen_cahn, burgers, interface, regression
 

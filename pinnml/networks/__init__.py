@@ -1,7 +1,11 @@
 """Networks: settings that users choose, and the modules that they build."""
 
 from pinnml.networks.base import Basis, Inputs, Marking, Network, Trace
+from pinnml.networks.features import Features
+from pinnml.networks.kan import KAN
+from pinnml.networks.mlp import MLP
+from pinnml.networks.multichannel_mlp import MultichannelMLP
 from pinnml.networks.perceptron import Perceptron
 from pinnml.networks.registry import NETWORKS
-from pinnml.networks.settings import MLP, Features, NetworkSettings, Wrapped
-from pinnml.networks.spline_settings import KAN, MultichannelMLP
+from pinnml.networks.settings import NetworkSettings
+from pinnml.networks.wrapped import Wrapped

@@ -117,12 +117,8 @@ class Basis(nn.Module, ABC):
 
         Without a marking it is finer everywhere.
         """
-        raise SettingsError(
-            "this network has no levels to refine",
-            expected="a network of splines",
-            got=f"one of {self.size} functions that cannot be refined",
-            cure="choose network=KAN(...), or another solver",
-        )
+        got, cure = f"one of {self.size} functions that cannot be refined", "choose network=KAN(...), or another solver"
+        raise SettingsError("this network has no levels to refine", expected="a network of splines", got=got, cure=cure)
 
 
 class Inputs:
@@ -135,19 +131,23 @@ class Inputs:
 
     def __init__(self, domain: Domain, function: Coordinates | None = None, extra: Coordinates | None = None):
         self._domain, self._function, self._extra = domain, function, extra
-        self._low: list[float] = []
-        self._width: list[float] = []
+        indices = total_order(domain.axes, 0)
         if function is not None:
-            self._find_range()
+            mapped = [jet.value for jet in _evaluated(function, self._coordinates(domain.spanning(), indices))]
+            self._low = [float(value.min()) for value in mapped]
+            self._width = [float(value.max()) - float(value.min()) or 1.0 for value in mapped]
         corner = torch.from_numpy(domain.bounds[:, 0]).unsqueeze(0)
-        coordinates = dict(zip(domain.axes.names, coordinate_jets(total_order(domain.axes, 0), corner), strict=True))
-        self.extras = 0 if extra is None else len(_evaluated(extra, coordinates))
-        self.size = self(corner, total_order(domain.axes, 0)).coefficients.shape[-1] - self.extras
+        self.extras = 0 if extra is None else len(_evaluated(extra, self._coordinates(corner, indices)))
+        self.size = self(corner, indices).coefficients.shape[-1] - self.extras
 
     def __call__(self, x: Tensor, indices: Any) -> Jet:
         """The inputs at x (n, d), and the extras, as a jet (K, n, e)."""
-        coordinates = dict(zip(self._domain.axes.names, coordinate_jets(indices, x), strict=True))
-        jets = self._domain.scaled(coordinates) if self._function is None else self._mapped(coordinates)
+        coordinates = self._coordinates(x, indices)
+        if self._function is None:
+            jets = self._domain.scaled(coordinates)
+        else:
+            mapped = _evaluated(self._function, coordinates)
+            jets = [(jet - low) / width for jet, low, width in zip(mapped, self._low, self._width, strict=True)]
         if self._extra is not None:
             jets = jets + _evaluated(self._extra, coordinates)
         return Jet(indices, torch.stack([jet.restricted(indices).coefficients for jet in jets], dim=-1))
@@ -162,23 +162,8 @@ class Inputs:
             groups.setdefault(tuple(column), []).append(place)
         return list(groups.values())
 
-    def _mapped(self, coordinates: Mapping[str, Jet]) -> list[Jet]:
-        jets = _evaluated(self._function, coordinates)
-        if not self._low:
-            return jets
-        return [(jet - low) / width for jet, low, width in zip(jets, self._low, self._width, strict=True)]
-
-    def _find_range(self) -> None:
-        points = self._domain.spanning()
-        names = self._domain.axes.names
-        jets = _evaluated(
-            self._function,
-            dict(zip(names, coordinate_jets(total_order(self._domain.axes, 0), points), strict=True)),
-        )
-        for jet in jets:
-            low, high = float(jet.value.min()), float(jet.value.max())
-            self._low.append(low)
-            self._width.append(high - low or 1.0)
+    def _coordinates(self, x: Tensor, indices: Any) -> dict[str, Jet]:
+        return dict(zip(self._domain.axes.names, coordinate_jets(indices, x), strict=True))
 
 
 class Network(nn.Module):
@@ -202,8 +187,7 @@ class Network(nn.Module):
         return Network(self.inputs, basis, coef), prolong
 
 
-def _evaluated(function: Coordinates | None, coordinates: Mapping[str, Jet]) -> list[Jet]:
-    assert function is not None
+def _evaluated(function: Coordinates, coordinates: Mapping[str, Jet]) -> list[Jet]:
     names = [p.name for p in signature(function).parameters.values() if p.default is p.empty]
     if unknown := [name for name in names if name not in coordinates]:
         raise SettingsError(

@@ -32,11 +32,12 @@ class Entry:
 class Edges(nn.Module, ABC):
     """N functions of each of p arguments, on the edges to q sums, with knots in `sets` of their own.
 
-    Must define: `knots`, `features`, `product` and `split`.
+    Must define: `knots`, `features` and `split`.
     """
 
     order: int
     inputs: int
+    outputs: int | None = None
 
     @property
     def size(self) -> int:
@@ -45,8 +46,8 @@ class Edges(nn.Module, ABC):
 
     @property
     def numbers(self) -> int:
-        """How many values of functions that are not zero there are at each sample."""
-        return self.inputs * self.order
+        """How many values of functions that are not zero there are at each sample; by edge where each has its own."""
+        return self.inputs * self.order * (self.outputs or 1)
 
     @property
     @abstractmethod
@@ -68,9 +69,13 @@ class Edges(nn.Module, ABC):
     def features(self, x: Jet, trace: Trace | None, name: str) -> Jet:
         """All functions of all arguments (K, n, p): (K, n, p N)."""
 
-    @abstractmethod
     def product(self, x: Jet, weight: Tensor, trace: Trace | None, entry: Entry) -> Tensor:
         """z_q = sum_p sum_i W_(p i) q f_i(x_p), (K, n, q), from x (K, n, p) and W (p N, q); noted in the trace."""
+        features = self.features(x, trace, entry.edges).coefficients
+        z = features @ weight
+        if trace is not None:
+            trace.layer(entry.weight, features, z)
+        return z
 
     @abstractmethod
     def split(self, marked: Tensor | None = None) -> tuple[Self, Tensor]:
@@ -114,11 +119,6 @@ class BSplines(Edges):
             self.logits = nn.Parameter(span_logits(spans, least))
 
     @property
-    def numbers(self) -> int:
-        """As many for each edge where edges have knots of their own."""
-        return super().numbers * (self.outputs or 1)
-
-    @property
     def knots(self) -> Tensor:
         """The knots, (sets, n + 2 r - 1)."""
         return self.get_buffer("t") if self.logits is None else self._freed(self.logits)
@@ -138,7 +138,7 @@ class BSplines(Edges):
             argument = self.size * torch.arange(self.inputs, device=first.device)
             rows = ((first + argument).unsqueeze(-1) + step).flatten(start_dim=1)
             return LocalProduct.apply(local.coefficients.flatten(start_dim=2), rows, weight)  # pyright: ignore
-        return _with_zeros(self, x, weight, trace, entry)
+        return super().product(x, weight, trace, entry)  # with zeros, as a Jacobian is made of all functions
 
     def split(self, marked: Tensor | None = None) -> tuple[BSplines, Tensor]:
         """The splines on finer knots, and P by set."""
@@ -226,10 +226,6 @@ class PowerReLUs(Edges):
         functions = Jet(x.indices, x.coefficients.unsqueeze(-1)).compose(lambda *_: rows)
         return functions.map(lambda c: c.flatten(start_dim=-2))
 
-    def product(self, x: Jet, weight: Tensor, trace: Trace | None, entry: Entry) -> Tensor:
-        """The sums."""
-        return _with_zeros(self, x, weight, trace, entry)
-
     def check_levels(self, times: int) -> None:
         """Refuse finer functions that lose their digits."""
         knots = Knots.restored(self.get_buffer("t"), self.order)
@@ -244,15 +240,6 @@ class PowerReLUs(Edges):
         check_digits(new, self.knots.dtype)
         finer = PowerReLUs(new.t, self.order, self.inputs).to(self.knots)
         return finer, relu_refinement(old, new)[None, None].to(self.knots)
-
-
-def _with_zeros(edges: Edges, x: Jet, weight: Tensor, trace: Trace | None, entry: Entry) -> Tensor:
-    """The sums from all functions, those that are zero included: what a Jacobian is made of."""
-    features = edges.features(x, trace, entry.edges).coefficients
-    z = features @ weight
-    if trace is not None:
-        trace.layer(entry.weight, features, z)
-    return z
 
 
 def _exact(t: Tensor) -> Tensor:

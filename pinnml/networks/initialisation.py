@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from pinnml.errors import SettingsError
+
 Layer = tuple[Tensor, Tensor]
 
+#: The bandwidth of ridge functions on the unit box when none is given: a few waves across a side.
+DEFAULT_BANDWIDTH = 8.0
 #: The steepest ridge that the box initialisation draws: a hinge in the very corner would make k unbounded.
 STEEPEST = 100.0
 #: Random directions of which the best are taken, for each one that is asked for.
@@ -63,6 +68,21 @@ class Ridges:
         """W = directions * bandwidth; a sine takes its phase, other ridges run through their centre."""
         weight = self.directions * self.bandwidth[:, None]
         return weight, self.phases if self.activation == "sine" else -(weight * self.centres).sum(dim=0)
+
+
+def bandwidths(bandwidth: float | Sequence[float] | None, inputs: int) -> Tensor:
+    """The bandwidth of ridge functions for each of so many inputs, (e,); None stands for the default."""
+    try:
+        vector = torch.as_tensor(DEFAULT_BANDWIDTH if bandwidth is None else bandwidth, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        vector = torch.zeros(0)
+    if vector.ndim == 0:
+        vector = vector.expand(inputs).clone()
+    if vector.shape != (inputs,) or not bool(((vector > 0) & vector.isfinite()).all()):
+        expected = f"a number above 0, or one for each of the {inputs} inputs (a periodic axis has two)"
+        cure = "write bandwidth=8.0, or a list such as (8.0, 16.0)"
+        raise SettingsError("bandwidth", expected=expected, got=bandwidth, cure=cure)
+    return vector
 
 
 def box(inputs: int, outputs: int, generator: torch.Generator, *, side: float = 1.0, share: float = 1.0) -> Layer:

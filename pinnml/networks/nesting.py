@@ -71,25 +71,20 @@ def refinement(coarse: Knots, fine: Knots) -> Tensor:
             t, p = _inserted(t, p, value, coarse.order)
     start = int((t - fine.t[0]).abs().argmin())
     if missing or not same_ends or not fine.agrees(t[start : start + len(fine.t)]):
-        raise SettingsError(
-            "these levels do not nest",
-            expected="every coarse knot among the fine ones, those beyond the ends included, and the same ends",
-            got=f"fine knots without {missing[0]:g}" if missing else "other knots at or beyond the ends",
-            cure="refine the whole knot vector: Knots.split()",
-        )
+        expected = "every coarse knot among the fine ones, those beyond the ends included, and the same ends"
+        got = f"fine knots without {missing[0]:g}" if missing else "other knots at or beyond the ends"
+        cure = "refine the whole knot vector: Knots.split()"
+        raise SettingsError("these levels do not nest", expected=expected, got=got, cure=cure)
     return p[:, start : start + fine.size]
 
 
 def uniform_refinement(size: int, order: int) -> Tensor:
     """The two-scale relation for halved equal intervals, factors 2^(1-r) C(r, s): a transposed convolution."""
-    intervals = size - order + 1
-    p = torch.zeros((size, 2 * intervals + order - 1), dtype=torch.float64)
-    for i in range(size):
-        for s in range(order + 1):
-            place = 2 * i + s - (order - 1)
-            if 0 <= place < p.shape[1]:
-                p[i, place] = 2.0 ** (1 - order) * comb(order, s)
-    return p
+    i = torch.arange(size)
+    p = torch.zeros((size, 2 * size + order - 1), dtype=torch.float64)
+    for s in range(order + 1):
+        p[i, 2 * i + s] = 2.0 ** (1 - order) * comb(order, s)
+    return p[:, order - 1 : 2 * size]  # without the fine functions that lie beyond the ends
 
 
 def relu_refinement(coarse: Knots, fine: Knots) -> Tensor:

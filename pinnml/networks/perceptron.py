@@ -62,11 +62,10 @@ class Perceptron(Basis):
 
     def forward(self, x: Jet, trace: Trace | None = None) -> Jet:
         """The last layer's activations, the constant 1, and the extras."""
-        rule = ACTIVATIONS[self.activation]
         inputs = x.coefficients.shape[-1] - self.extras
         passed, x = x.coefficients[..., inputs:], x.map(lambda c: c[..., :inputs])
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            branch = _affine(x, weight, bias, trace, i).compose(rule)
+            branch = _affine(x, weight, bias, trace, i).compose(ACTIVATIONS[self.activation])
             x = Jet(x.indices, x.coefficients + branch.coefficients) if self.residual and i else branch
         one = torch.zeros_like(x.coefficients[..., :1])
         one[0] = 1.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pinnml.networks.settings import MLP, Features
-from pinnml.networks.spline_settings import KAN, MultichannelMLP
+from pinnml.networks.features import Features
+from pinnml.networks.kan import KAN
+from pinnml.networks.mlp import MLP
+from pinnml.networks.multichannel_mlp import MultichannelMLP
 
 NETWORKS: dict[str, type] = {"mlp": MLP, "features": Features, "kan": KAN, "relu-kan": MultichannelMLP}

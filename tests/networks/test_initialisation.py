@@ -13,7 +13,7 @@ from pinnml.calculus import total_order
 from pinnml.domains import Domain
 from pinnml.networks import Network, NetworkSettings, Perceptron
 from pinnml.networks.initialisation import Ridges, directions, residual_box
-from pinnml.networks.kan import SplineLayers
+from pinnml.networks.spline_layers import SplineLayers
 
 UNIT = Box(x=(0, 1), y=(0, 1))
 MIXED = Box(x=(-1, 2), y=Periodic(0, 3))

@@ -12,8 +12,8 @@ from pinnml import KAN, LSGD, MLP, Box, Equation, LevenbergMarquardt, Multichann
 from pinnml.calculus import total_order
 from pinnml.errors import SettingsError, UnknownNameError
 from pinnml.networks import Network
-from pinnml.networks.kan import SplineLayers
 from pinnml.networks.knots import Knots
+from pinnml.networks.spline_layers import SplineLayers
 from pinnml.solvers import Status
 from problems import poisson
 from tests.helpers.catalogue import PROBLEMS, system

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pinnml import MLP, Box, Equation, Features, Periodic, Problem, Wrapped, laplacian
+from pinnml import MLP, Adam, Box, Equation, Features, Periodic, Problem, Wrapped, laplacian, solve
 from pinnml.calculus import total_order
 from pinnml.domains import Domain
 from pinnml.errors import CouplingError, PinnmlError, SettingsError, UnknownNameError
@@ -211,6 +211,24 @@ def test_half_a_network_has_half_the_functions():
     assert Features(400, bandwidth=(1.0, 2.0)).halved() == Features(200, bandwidth=(1.0, 2.0))
     assert MLP(1).halved() is Features(1).halved() is None  # nothing is compared with itself
     assert Wrapped(nn.Linear(2, 2)).halved() is None
+
+
+class Own:
+    """Settings of a user's own, of no kind that the package knows."""
+
+    def build(self, domain, columns, generator, dtype, device):
+        return MLP(4, 1).build(domain, columns, generator, dtype, device)
+
+    def halved(self):
+        return None
+
+
+def test_whatever_builds_a_network_will_do_for_settings():
+    wall, slope = Equation(lambda u: u, on="boundary", name="wall"), Equation(lambda u: u.d("x") - 1, name="slope")
+    problem = Problem(domain=UNIT, fields="u", equations=(slope, wall))
+    own, known = (solve(problem, settings, Adam(steps=2)) for settings in (Own(), MLP(4, 1)))
+    x = X.abs() / 3
+    assert (own(x)["u"] == known(x)["u"]).all()
 
 
 def module(inputs: int = 3, outputs: int = 4) -> nn.Sequential:

@@ -7,7 +7,7 @@ import torch
 
 from pinnml import KAN, LBFGS, Adam, Box, Equation, LevenbergMarquardt, Multilevel, Problem, Solution, solve
 from pinnml.calculus import total_order
-from pinnml.networks.spline_settings import SplineNetwork
+from pinnml.networks.spline_network import SplineNetwork
 from pinnml.solvers import Status, multilevel
 from pinnml.system import System
 from problems import poisson

@@ -31,7 +31,7 @@ from pinnml.cli.summary import described_in_short, print_summary
 from pinnml.errors import SettingsError
 from pinnml.networks.knots import Knots
 from pinnml.networks.nesting import change_of_basis
-from pinnml.networks.spline_settings import SplineNetwork
+from pinnml.networks.spline_network import SplineNetwork
 from pinnml.results import described
 from pinnml.run import Recipe, prepared
 from pinnml.solvers import SOLVERS
