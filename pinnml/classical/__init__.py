@@ -1,4 +1,4 @@
-"""Finite elements for a problem's weak form: spaces, conditions on values, Newton's method, modes."""
+"""The classical answer to a weak form by finite elements: a reference solution, Newton's method, eigenmodes."""
 
 from pinnml.classical.eigenmodes import modes
 from pinnml.classical.eigensolver import Eigenmodes, eigenmodes
