@@ -56,44 +56,112 @@ def triangle(a: Tensor, b: Tensor, *, scaled: bool = True) -> Triangle:
 
 
 class RankRevealed:
-    """A triangle taken apart so that solutions for many cut-offs cost little each."""
+    """A triangle taken apart, R = Q M, so that solutions for many cut-offs cost little each.
+
+    Q orthogonal; M = S V^T, or a pivoted triangle where there are many unknowns. Pivots are the singular values, or
+    the diagonal.
+    """
 
     def __init__(self, system: Triangle):
         self._system = system
         self._spectral = system.r.shape[1] <= SVD_UNKNOWNS
         if self._spectral:
-            u, self._pivots, self._right = torch.linalg.svd(system.r)
-            self._d = u.mT @ system.d
+            self._q, self._pivots, self._right = torch.linalg.svd(system.r)
         else:
             factors = scipy.linalg.qr(system.r.cpu().numpy(), pivoting=True, mode="economic", check_finite=False)
             q, r, order = factors  # pyright: ignore[reportAssignmentType]
             device = system.r.device
-            self._right, self._order = torch.from_numpy(r).to(device), torch.from_numpy(order).to(device)
+            self._q, self._right = torch.from_numpy(q).to(device), torch.from_numpy(r).to(device)
+            self._order = torch.from_numpy(order).to(device)
             self._pivots = self._right.diagonal().abs()
-            self._d = torch.from_numpy(q).to(device).mT @ system.d
+        self._d = self._q.mT @ system.d
 
-    def solve(self, cutoff: float | None = None) -> LeastSquares:
-        """Min |R z - d|^2 over the directions whose pivot exceeds cutoff times the largest.
+    @property
+    def largest(self) -> float:
+        """The largest pivot: with columns of length one, the length of the longest image of a unit vector."""
+        return float(self._pivots.max())
+
+    def rank(self, cutoff: float | None = None) -> int:
+        """The directions whose pivot exceeds cutoff times the largest.
 
         `cutoff` None means the number of unknowns times the round-off of the dtype.
         """
-        pivots = self._pivots
         if cutoff is None:
-            cutoff = len(pivots) * torch.finfo(pivots.dtype).eps
-        rank = int((pivots > cutoff * pivots.max()).sum())
+            cutoff = len(self._pivots) * torch.finfo(self._pivots.dtype).eps
+        return int((self._pivots > cutoff * self._pivots.max()).sum())
+
+    def solve(self, cutoff: float | None = None) -> LeastSquares:
+        """Min |R z - d|^2 over the directions that a cut-off leaves."""
+        rank = self.rank(cutoff)
         if rank == 0:
             return LeastSquares(torch.zeros_like(self._d), 0, float("inf"))
-        z = self._spectral_solution(rank) if self._spectral else self._pivoted_solution(rank)
-        condition = float(pivots[0] / pivots[rank - 1])
+        condition = float(self._pivots[0] / self._pivots[rank - 1])
+        z = self._reached(self._d[:rank].unsqueeze(1)).squeeze(1)
         return LeastSquares(z / self._system.scale, rank, condition)
 
-    def _spectral_solution(self, rank: int) -> Tensor:
-        return self._right[:rank].mT @ (self._d[:rank] / self._pivots[:rank])
+    def apart(self, columns: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+        """Columns (P, k) as they stand in the rows of R: what x of this rank reach of them, and the rest.
 
-    def _pivoted_solution(self, rank: int) -> Tensor:
-        z, d = torch.zeros_like(self._d), self._d[:rank].unsqueeze(1)
-        z[self._order[:rank]] = torch.linalg.solve_triangular(self._right[:rank, :rank], d, upper=True).squeeze(1)
+        The solutions (P, k) with R x = the reach, and the coordinates of the rest.
+        """
+        turned = self._q.mT @ columns
+        return self._reached(turned[:rank]) / self._system.scale[:, None], turned[rank:]
+
+    def directions(self, floor: float) -> Tensor:
+        """Columns x (P, P) of |A x| = 1 each that together reach everything.
+
+        Those of pivots below floor times the largest are as long as if theirs were there: they stand for all that A
+        does not see, to rounding.
+        """
+        least, scale = floor * self.largest, self._system.scale[:, None]
+        if self._spectral:
+            return self._right.mT / self._pivots.clamp(min=least) / scale
+        rank = self.rank(floor)
+        identity = torch.eye(len(self._pivots), dtype=self._q.dtype, device=self._q.device)
+        unseen = -self._reached(self._right[:rank, rank:])
+        unseen[self._order[rank:]] = identity[rank:, rank:]
+        unseen /= torch.linalg.vector_norm(unseen, dim=0) * least
+        return torch.cat([self._reached(identity[:rank, :rank]), unseen], dim=1) / scale
+
+    def _reached(self, turned: Tensor) -> Tensor:
+        """The unknowns z (P, k), in units of the columns' lengths, with R z = Q columns of coordinates (rank, k)."""
+        rank = len(turned)
+        if self._spectral:
+            return self._right[:rank].mT @ (turned / self._pivots[:rank, None])
+        z = turned.new_zeros((len(self._pivots), turned.shape[1]))
+        z[self._order[:rank]] = torch.linalg.solve_triangular(self._right[:rank, :rank], turned, upper=True)
         return z
+
+
+class Bordered:
+    """min |A x + B y - b| for many x and a few y: the rank decision is that of A, and y sees what A cannot reach.
+
+    system: the triangle of [A B], A first; border: the number of y.
+    """
+
+    def __init__(self, system: Triangle, border: int):
+        inner = len(system.d) - border
+        self._system, self._inner = system, inner
+        self.inner = RankRevealed(Triangle(system.r[:inner, :inner], system.d[:inner], system.scale[:inner], 0.0))
+
+    def solve(self, cutoff: float) -> Tensor:
+        """X and y (P,), over the directions of A that a cut-off leaves."""
+        seen, target, reach = self._border(cutoff)
+        y = torch.linalg.lstsq(seen, target[:, None], driver="gelsd").solution if seen.shape[1] else target[:0, None]
+        x = reach[:, -1:] - reach[:, :-1] @ y
+        return torch.cat([x, y / self._system.scale[self._inner :, None]]).squeeze(1)
+
+    def border_factor(self, cutoff: float) -> Tensor:
+        """The triangular factor (k, k) of B with the reach of A projected out: what tells y from x."""
+        seen = self._border(cutoff)[0] * self._system.scale[self._inner :]
+        return torch.linalg.qr(seen, mode="r")[1]
+
+    def _border(self, cutoff: float) -> tuple[Tensor, Tensor, Tensor]:
+        """The rows that y alone answers for, their target, and what x makes of the columns of B and of b."""
+        n, r, d = self._inner, self._system.r, self._system.d
+        columns = torch.cat([r[:n, n:], d[:n, None]], dim=1)
+        reach, rest = self.inner.apart(columns, self.inner.rank(cutoff))
+        return torch.cat([rest[:, :-1], r[n:, n:]]), torch.cat([rest[:, -1], d[n:]]), reach
 
 
 @dataclass(frozen=True)

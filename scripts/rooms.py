@@ -17,12 +17,12 @@ PICTURE = ROOT / "docs" / "rooms.svg"
 #: `template` holds what new projects start from: users' files, no part of the house.
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "template" not in path.relative_to(PACKAGE).parts)
 #: The rooms that a value passes, from a user's script to the files of a run.
-PATH = ("cli", "run", "problem", "domains", "networks", "system", "solvers", "results", "output")
+PATH = ("cli", "run", "problem", "domains", "networks", "system", "solvers", "verification", "results", "output")
 #: Sizes in pixels.
 WIDTH, HEIGHT, GAP, MARGIN = 250, 92, 34, 30
 #: Characters that fit on a line of a room.
 LINE = 36
-LEGEND = "1 to 9: the path of a value"
+LEGEND = "1 to 10: the path of a value"
 HEAD = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0:g} {1:g}" font-family="sans-serif">
 <rect width="100%" height="100%" fill="white"/>"""
 

@@ -35,6 +35,7 @@ FLOORS = (
     "system",
     "solvers",
     "results",
+    "verification",
     "run",
     "classical",
     "cli",

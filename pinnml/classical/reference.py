@@ -34,11 +34,12 @@ from pinnml.results import (
     provenance,
     write_run,
 )
-from pinnml.run import replaced, unmet
 from pinnml.solvers import Status
+from pinnml.verification import replaced, unmet
 
 #: The highest degree with which an answer is checked.
 HIGHEST = 4
+OTHER_DEGREE = "elements of another degree"
 
 
 def reference(
@@ -97,11 +98,19 @@ def _verdict(parts: Discretisation, found: Found, expect: float | None) -> Verdi
     held = essential(parts, problem.terms)
     relative = errors(problem, network, problem.parameters)
     is_unknown = all(error is None for error in relative.values())
-    difference = _difference(parts, network) if is_unknown and found.status.by_own_test else {}
+    estimate = _difference(parts, network) if is_unknown and found.status.by_own_test else {}
     verdict = plain_verdict(parts, found.status, found.norms[-1], found.norms[-1] / (found.norms[0] or 1.0))
     left = unmet(problem, network, problem.parameters, replaced(problem, {term.name for term in held}))
     steps = len(found.norms) - 1
-    return replace(verdict, relative_l2=relative, difference=difference, expected=expect, steps=steps, unmet=left)
+    return replace(
+        verdict,
+        relative_l2=relative,
+        estimate=estimate,
+        estimated_by=OTHER_DEGREE,
+        expected=expect,
+        steps=steps,
+        unmet=left,
+    )
 
 
 def plain_verdict(parts: Discretisation, status: Status, left: float, part: float) -> Verdict:

@@ -16,9 +16,10 @@ from pinnml.elements import checked_mesh, elements_of
 from pinnml.errors import PinnmlError
 from pinnml.networks import Features, Network
 from pinnml.problem import WEAK_FORM, Field, Problem, bare_faces
-from pinnml.run import Recipe, Trial, prepared, trials, weak_trials
+from pinnml.run import Recipe, prepared
 from pinnml.system import Block
 from pinnml.system.weak import weak_residual
+from pinnml.verification import Trial, changes, trials, weak_trials
 
 #: An exact solution leaves less than this part of the size of an equation's terms.
 TOLERANCE = 1e-8
@@ -110,10 +111,10 @@ def check(problem: Problem, recipe: Recipe | None = None) -> Findings:
     tried = trials(problem, (*blocks, *weak))
     equations = {
         term.name: EquationFinding(
-            term.name, names[term.region], components, tuple(_derivatives(block, rows)), tried[term.name]
+            term.name, names[term.region], components, tuple(_derivatives(block, seen)), tried[term.name]
         )
         for block in blocks
-        for term, components, rows in zip(block.terms, block.components, _changes(block), strict=True)
+        for term, components, seen in zip(block.terms, block.components, changes(block), strict=True)
     }
     found = (*(equations[term.name] for term in problem.terms), *_weak_findings(problem, weak, names, reason))
     at_points = (block for block in system.blocks if block.pairing is None)
@@ -150,7 +151,7 @@ def _weak_findings(
         yield EquationFinding(WEAK_FORM, regions, 1, (), Trial(reason=reason), WEAK_TOLERANCE)
     for name, trial in (weak_trials(problem, blocks) if blocks else {}).items():
         own = [block for block in blocks if block.terms[0].name == name]
-        words = (word for block in own for changes in _changes(block) for word in _derivatives(block, changes))
+        words = (word for block in own for seen in changes(block) for word in _derivatives(block, seen))
         regions = ", ".join(names[block.region] for block in own)
         yield EquationFinding(name, regions, 1, tuple(dict.fromkeys(words)), trial, WEAK_TOLERANCE)
 
@@ -202,27 +203,12 @@ def _sample(problem: Problem, region: str, integral: bool, generator: torch.Gene
     return problem.domain.held_out(region, POINTS, generator)
 
 
-def _changes(block: Block) -> Iterator[Tensor]:
-    """For each equation, which derivatives of which columns it changes with, (K, columns), at random values."""
-    generator = torch.Generator().manual_seed(0)
-    shape = (len(block.needs.outputs), len(block), block.problem.columns)
-    outputs = torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
-    parameters = {name: torch.tensor(value, dtype=torch.float64) for name, value in block.problem.parameters.items()}
-    for rows in block.residuals(outputs, parameters):
-        changes = torch.zeros(shape[0], shape[2], dtype=torch.bool)
-        for row in rows:
-            if row.requires_grad:
-                gradient = torch.autograd.grad(row.sum(), outputs, retain_graph=True)[0]
-                changes |= (gradient != 0).any(dim=1)
-        yield changes
-
-
-def _derivatives(block: Block, changes: Tensor) -> Iterator[str]:
-    """Such as u, u_xx, E[1]_y: the derivatives (K, columns) that are marked, field by field."""
-    column = 0
+def _derivatives(block: Block, seen: Sequence[Tensor]) -> Iterator[str]:
+    """Such as u, u_xx, E[1]_y: the derivatives (K, columns) that are marked for some component, field by field."""
+    marks, column = torch.stack(list(seen)).any(dim=0), 0
     for field in block.problem.fields:
         for name, width in _components(field):
-            marked = changes[:, column : column + width].any(dim=1).nonzero().flatten().tolist()
+            marked = marks[:, column : column + width].any(dim=1).nonzero().flatten().tolist()
             yield from (_word(name, block.needs.outputs, place) for place in marked)
             column += width
 

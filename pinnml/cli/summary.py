@@ -100,25 +100,22 @@ def _levels(verdict: Verdict) -> str:
 
 
 def _errors(verdict: Verdict) -> RenderableType:
-    """The relative L2 error of each field, or what stands in for it."""
-    if any(error is not None for error in verdict.relative_l2.values()):
-        rows = {
-            name: "not known" if e is None else f"{e:.1e} in L2, relative" for name, e in verdict.relative_l2.items()
-        }
-    elif verdict.difference:
-        other = "elements of another degree" if verdict.solver == "fem" else "half the basis"
-        rows = {name: f"{e:.1e} away from {other}" for name, e in verdict.difference.items()}
-    else:
-        return f"not known; relative residual {verdict.worst:.1e}"
-    return _grid(list(rows.items()))
+    """The relative L2 error of each field, known or estimated."""
+    rows = {name: f"{e:.1e} in L2, relative" for name, e in verdict.relative_l2.items() if e is not None}
+    by = f" ({verdict.estimated_by})" if verdict.estimated_by else ""
+    rows |= {
+        name: f"{e:.1e} in L2, relative, estimated{by}" for name, e in verdict.estimate.items() if name not in rows
+    }
+    return _grid(list(rows.items())) if rows else f"not known; relative residual {verdict.worst:.1e}"
 
 
 def _promise(verdict: Verdict) -> str:
     if verdict.expected is None:
         return "none"
-    if verdict.error is None:
+    error = verdict.worst_estimate if verdict.error is None else verdict.error
+    if error is None:
         return f"{verdict.expected:.1e}, could not be checked"
-    return f"{verdict.expected:.1e}, {'kept' if verdict.error <= verdict.expected else 'not kept'}"
+    return f"{verdict.expected:.1e}, {'kept' if error <= verdict.expected else 'not kept'}"
 
 
 def _residuals(verdict: Verdict) -> RenderableType:

@@ -1,6 +1,7 @@
 """Networks: settings that users choose, and the modules that they build."""
 
 from pinnml.networks.base import Basis, Inputs, Marking, Network, Trace
+from pinnml.networks.enriched import enriched
 from pinnml.networks.features import Features
 from pinnml.networks.kan import KAN
 from pinnml.networks.mlp import MLP

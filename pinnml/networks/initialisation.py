@@ -64,6 +64,10 @@ class Ridges:
         directions, phases, centres = self.directions[:, :count], self.phases[:count], self.centres[:, :count]
         return replace(self, directions=directions, phases=phases, centres=centres)
 
+    def scaled(self, bandwidth: float) -> Ridges:
+        """These functions with one bandwidth for all inputs."""
+        return replace(self, bandwidth=torch.full_like(self.bandwidth, bandwidth))
+
     def layer(self) -> Layer:
         """W = directions * bandwidth; a sine takes its phase, other ridges run through their centre."""
         weight = self.directions * self.bandwidth[:, None]

@@ -2,7 +2,15 @@
 
 from pinnml.results.comparison import Comparison, Run, compare
 from pinnml.results.fields import fields_at, value_array, values_at
-from pinnml.results.known_solution import check_known, distance, error_sample, errors, known_solution, relative_l2
+from pinnml.results.known_solution import (
+    Fields,
+    check_known,
+    distance,
+    error_sample,
+    errors,
+    known_solution,
+    relative_l2,
+)
 from pinnml.results.loading import load
 from pinnml.results.provenance import provenance
 from pinnml.results.run_files import write_run, write_state

@@ -27,7 +27,7 @@ from pinnml.problem import (
 )
 from pinnml.results.checkpoint_file import write_archive
 from pinnml.results.fields import BLOCK, fields_at, outputs_at, value_array
-from pinnml.results.known_solution import ERROR_POINTS, ERROR_SEED, errors
+from pinnml.results.known_solution import ERROR_POINTS, ERROR_SEED, Fields, errors
 from pinnml.results.verdict import Verdict
 
 
@@ -35,9 +35,9 @@ from pinnml.results.verdict import Verdict
 class Solution:
     """Fields on a domain, with the verdict on them and the history of the solve.
 
-    Call it with points (n, d) of NumPy, columns in the order of `domain.axes`; it returns a dict of arrays by
-    field: (n,) for scalars, (n, components) for vectors, complex where the field is. `settings` says how the
-    network is built and how the solve was run.
+    Call it with points (n, d) of NumPy, columns in the order of `domain.axes`; it returns a dict of arrays by field:
+    (n,) for scalars, (n, components) for vectors, complex where the field is. `settings` says how the network is
+    built and how the solve was run; `second` are the better fields of the solve that checked it, until saved.
     """
 
     domain: Domain
@@ -48,6 +48,7 @@ class Solution:
     history: tuple[Mapping[str, Any], ...] = ()
     problem: Problem | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    second: Fields | None = None
 
     def __repr__(self) -> str:
         names = ", ".join(field.name for field in self.fields)

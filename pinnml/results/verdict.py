@@ -22,8 +22,19 @@ ROUND_OFF = 1e-12
 #: An equation with less than this share of the loss, and this much more relative residual than the median of the
 #: others, hardly contributes.
 SHARE, NEGLECT = 1e-3, 1e3
-#: Without a promise to judge by, a relative residual or a known error above this is a complaint.
+#: Without a promise to judge by, a relative residual or an error above this is a complaint.
 UNSOLVED = 1e-2
+#: Without a promise, a solve that ended by its limits is accurate with an error below this.
+ACCURATE = 1e-4
+#: Fields of which rounding leaves this part open are not determined; and equations that leave this part open by what is
+#: left of them say nothing of the fields.
+UNDETERMINED, OPEN = 1e-3, 1.0
+#: A residual of which a richer basis leaves this part, and a relative residual above which that is a contradiction.
+STUCK, CONTRADICTION = 0.9, 1e-3
+#: The part of what zero fields leave of the equations that a solution may leave.
+BESIDE_ZERO = 0.1
+#: Ends of a solve that a right answer may come with.
+UNFINISHED = (Status.STEPS, Status.SECONDS, Status.NO_DESCENT)
 
 
 @dataclass(frozen=True)
@@ -31,12 +42,19 @@ class Verdict:
     """What is known about a solution.
 
     relative_l2: by field, |u - u_exact| / |u_exact| in L2 over points that the training has not seen, None where
-    nothing is known to compare with. held_out, training, relative: by equation, the RMS residual on held-out and
-    on training points, and the held-out one over the size of its terms. expected: the error that was promised.
-    difference: by field, the relative L2 distance from a second solve with half the basis, where that was needed
-    to judge the promise. shares: by equation, its part of the training loss. parameters_found: the problem's
-    trainable parameters. zero_fields: fields that vanish everywhere, with nothing known to say that they should. unmet:
+    nothing is known to compare with. estimate: by field, the same as far as a second solve tells, and `estimated_by`
+    what that was. held_out, training, relative: by equation, the RMS residual on held-out and on training points, and
+    the held-out one over the size of its terms. expected: the error that was promised. shares: by equation, its part
+    of the training loss. parameters_found: the problem's trainable parameters; parameter_estimates: their errors, by
+    the second solve. zero_fields: fields that vanish everywhere, with nothing known to say that they should. unmet:
     what is left, beside the size of its terms, of each equation on a face for which a weak form stands.
+
+    null: by field or parameter, the part of it that the equations leave open to rounding; together: how parameters
+    that are open change with each other. reach: by field, how far off it could be with no more left of the equations
+    than is. beside_zero: what is left of the equations as a part of what zero fields leave. gain: what a richer basis
+    leaves as a part of that, most of it of the equation, and at the place, `worst_left`. missing: conditions that
+    seem to lack.
+
     warnings: what may be amiss and does not keep the solution from being good, such as a face without a condition.
     seconds ends with the last step of the solver; seconds_verify is what judging took.
     """
@@ -57,13 +75,22 @@ class Verdict:
     solver: str
     network: str
     expected: float | None = None
-    difference: Mapping[str, float] = field(default_factory=dict)
+    estimate: Mapping[str, float] = field(default_factory=dict)
+    estimated_by: str = ""
     notes: Mapping[str, float | int | str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     shares: Mapping[str, float] = field(default_factory=dict)
     parameters_found: Mapping[str, float] = field(default_factory=dict)
+    parameter_estimates: Mapping[str, float] = field(default_factory=dict)
     zero_fields: tuple[str, ...] = ()
     unmet: Mapping[str, float] = field(default_factory=dict)
+    null: Mapping[str, float] = field(default_factory=dict)
+    together: Mapping[str, float] = field(default_factory=dict)
+    reach: Mapping[str, float] = field(default_factory=dict)
+    beside_zero: float | None = None
+    gain: float | None = None
+    worst_left: str = ""
+    missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -73,62 +100,118 @@ class Verdict:
 
     @property
     def error(self) -> float | None:
-        """The worst known error of a field: against the exact solution or reference, else the difference."""
-        known = [e for e in self.relative_l2.values() if e is not None] or list(self.difference.values())
+        """The worst error of a field against the exact solution or reference; None where nothing is known."""
+        known = [e for e in self.relative_l2.values() if e is not None]
         return _largest(known) if known else None
+
+    @property
+    def worst_estimate(self) -> float | None:
+        """The worst estimated error of a field; None without a second solve."""
+        return _largest(list(self.estimate.values())) if self.estimate else None
+
+    @property
+    def accurate(self) -> bool:
+        """Whether the error, known or else estimated, is below the promise, or 1e-4 where nothing was promised."""
+        error = self.worst_estimate if self.error is None else self.error
+        return error is not None and error <= (ACCURATE if self.expected is None else self.expected)
 
     @property
     def complaints(self) -> tuple[str, ...]:
         """Everything that keeps the solution from being good, a plain sentence each."""
-        found = []
-        if not self.converged:
-            found.append(f"The solver did not finish: {self.status.value}.")
-        reached = int(self.notes.get("level", 0)) + 1
-        if reached < int(self.notes.get("levels", 1)) and self.status is not Status.SPOILT:
-            found.append(
-                f"Level {reached} of {self.notes['levels']} was the last one reached: allow more time or steps, or "
-                "fewer to the levels before (coarse=)."
-            )
+        found = [] if self.converged or (self.status in UNFINISHED and self.accurate) else [self._unfinished()]
         zero = "is zero everywhere: a source or a condition is missing"
         found += [f"Field '{name}' {zero}." for name in self.zero_fields]
-        found += [self._overfitted(name) for name in self.held_out if self._is_overfitted(name)]
-        found += [self._neglected(name) for name in self.held_out if self._is_neglected(name)]
+        found += self._open()
+        if not self.estimate:  # a second solve sees what these look for, and better
+            found += [self._overfitted(name) for name in self.held_out if self._is_overfitted(name)]
+            found += [self._neglected(name) for name in self.held_out if self._is_neglected(name)]
         found += [_unmet(name, left) for name, left in self.unmet.items() if not left <= UNMET]
-        if self.expected is None:
-            if not self.worst <= UNSOLVED:
-                found.append(self._unsolved())
-            if self.error is not None and not self.error <= UNSOLVED:
-                is_known = any(error is not None for error in self.relative_l2.values())
-                found.append(
-                    f"The error against the known solution is {self.error:.1e}."
-                    if is_known
-                    else f"A second solve, made to check this one, is {self.error:.1e} away from it."
-                )
-        else:
-            if self.error is None:
-                found.append(
-                    f"The promised error of {self.expected:.1e} could not be checked: nothing to compare with."
-                )
-            elif not self.error <= self.expected:
-                found.append(f"The error is {self.error:.1e}; the script promises {self.expected:.1e}.")
-        return tuple(found)
+        if self._is_stuck():
+            found.append(self._contradicting())
+        elif not self.worst <= UNSOLVED:
+            found.append(self._unsolved())
+        return (*found, *self._inaccurate())
 
     @property
     def good(self) -> bool:
-        """Stopped by its own test, no overfitting, no neglected or unsolved equation, and the promise kept."""
+        """Determined, solved, nothing contradicting, and as right as promised; finished or not."""
         return not self.complaints
 
     @property
     def summary(self) -> str:
-        """One line: good or not, the error or the residual, steps and seconds."""
-        figure = f"error {self.error:.1e}" if self.error is not None else f"relative residual {self.worst:.1e}"
+        """One line: good or not, the error, its estimate or the residual, steps and seconds."""
+        figure = f"relative residual {self.worst:.1e}"
+        if self.error is not None:
+            figure = f"error {self.error:.1e}"
+        elif self.worst_estimate is not None:
+            figure = f"estimate {self.worst_estimate:.1e}"
+        word = "not good" if not self.good else "good" if self.converged else "accurate but not finished"
         steps = f"{self.steps} step{'s' * (self.steps != 1)}"
-        return f"{'good' if self.good else 'not good'}, {figure}, {steps}, {self.seconds:.2f} s"
+        return f"{word}, {figure}, {steps}, {self.seconds:.2f} s"
 
     @property
     def worst(self) -> float:
         """The worst relative residual of an equation on held-out points."""
         return _largest(list(self.relative.values()))
+
+    def _unfinished(self) -> str:
+        reached = int(self.notes.get("level", 0)) + 1
+        if reached < int(self.notes.get("levels", 1)) and self.status is not Status.SPOILT:
+            return (
+                f"Level {reached} of {self.notes['levels']} was the last one reached: allow more time or steps, or "
+                "fewer to the levels before (coarse=)."
+            )
+        return f"The solver did not finish: {self.status.value}."
+
+    def _open(self) -> list[str]:
+        """What the equations do not determine; without a second solve, by counting conditions alone."""
+        if not self.null:
+            return list(self.missing)
+        fields = [name for name, part in self.null.items() if name not in self.together and not part <= UNDETERMINED]
+        if fields:
+            names = " and ".join(f"'{name}'" for name in fields)
+            why = " ".join(self.missing) or "A condition is missing."
+            return [f"The equations do not determine {names}: something can be added that they do not see. {why}"]
+        parameters = [name for name in self.together if not self.null[name] <= UNDETERMINED]
+        if parameters:
+            size = max(abs(change) for change in self.together.values())
+            terms = (f"{self.together[name] / size:+.3g} {name}" for name in self.together)
+            return [
+                f"The equations and data do not determine {' and '.join(parameters)}: along {' '.join(terms)} they see "
+                "no change. Fix a parameter, or measure something else."
+            ]
+        reach = _largest(list(self.reach.values())) if self.reach else 0.0
+        if not reach <= OPEN:
+            return [
+                f"What is left of the equations would let the fields be off by {reach:.1e} of their size: they hardly "
+                f"determine the solution, or are solved too little. {' '.join(self.missing)}".rstrip()
+            ]
+        return []
+
+    def _is_stuck(self) -> bool:
+        """Whether a richer basis leaves as much of the equations, and it is more than rounding."""
+        much = self.worst > CONTRADICTION or (self.beside_zero or 0.0) > UNSOLVED
+        return self.gain is not None and not self.gain <= STUCK and much
+
+    def _contradicting(self) -> str:
+        return (
+            f"A richer basis leaves as much of the equations ({self.gain:.2f} of it): they contradict each other, or "
+            f"hold something finer than the basis, most of all equation {self.worst_left}."
+        )
+
+    def _inaccurate(self) -> list[str]:
+        """The error, or its estimate, above what was promised or may be."""
+        limit = UNSOLVED if self.expected is None else self.expected
+        promise = "" if self.expected is None else f"; the script promises {self.expected:.1e}"
+        if self.error is not None:
+            return [] if self.error <= limit else [f"The error is {self.error:.1e}{promise}."]
+        if self.worst_estimate is not None:
+            by = f", by {self.estimated_by}" if self.estimated_by else ""
+            estimate = self.worst_estimate
+            return [] if estimate <= limit else [f"The estimated error is {estimate:.1e}{by}{promise}."]
+        if self.expected is None:
+            return []
+        return [f"The promised error of {self.expected:.1e} could not be checked: nothing to compare with."]
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain values, with `converged`, `good` and `complaints`."""
@@ -141,6 +224,8 @@ class Verdict:
     def from_json(cls, record: Mapping[str, Any]) -> Verdict:
         """The verdict of a `to_json` record."""
         names = set(cls.__dataclass_fields__)
+        if record.get("difference"):  # as version 0.1 called it
+            record = {"estimate": record["difference"], "estimated_by": "half the basis"} | dict(record)
         values: dict[str, Any] = {key: value for key, value in record.items() if key in names}
         values["status"] = Status[str(record["status"]).upper().replace(" ", "_")]
         values |= {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
@@ -148,9 +233,10 @@ class Verdict:
 
     def _unsolved(self) -> str:
         name = next(name for name, value in self.relative.items() if not value < self.worst)
+        other = "" if self.solver == "lm" else ", or another solver, such as LevenbergMarquardt()"
         return (
             f"Equation '{name}' is hardly solved: its residual is {self.relative[name]:.1e} of the size of its terms. "
-            "More functions or points may help, or another solver, such as LevenbergMarquardt()."
+            f"More functions or points may help{other}."
         )
 
     def _is_overfitted(self, name: str) -> bool:

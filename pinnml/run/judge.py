@@ -8,32 +8,32 @@ from typing import Any
 
 import torch
 
+from pinnml.domains import Points
 from pinnml.networks import Network
 from pinnml.problem import Problem, bare_faces
-from pinnml.results import Verdict, distance, error_sample, errors, provenance, values_at
+from pinnml.results import Verdict, error_sample, errors, provenance, values_at
 from pinnml.run.loop import Loop
-from pinnml.run.natural_conditions import replaced, unmet
+from pinnml.run.preparation import unseen_by
+from pinnml.run.request import Request
 from pinnml.solvers import Status
+from pinnml.verification import Verification, missing_conditions, replaced, unmet, verify
 
 #: Random points that tell whether a field is zero.
 FEW = 100
+#: The functions of a second solve are drawn from a stream of their own.
+SECOND_STREAM = 5 * 2**31
 
 
-def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float, half: Loop | None) -> Verdict:
+def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float, check: Verification | None) -> Verdict:
     """The verdict on where the loop stands.
 
     record: what was asked, from `solve`. seconds: when the solver had ended, since the solve began; what came
-    after, a second solve included, is `seconds_verify`. half: the solve with half the basis that a promise is
-    checked against when there is nothing else.
+    after, a second solve included, is `seconds_verify`. check: what a second solve said, None where there was none.
     """
     system, theta = loop.system, loop.theta
     network, parameters = system.network_at(theta), system.parameters_at(theta)
     held_out = system.held_out or system
     relative_errors = errors(system.problem, network, parameters)
-    difference = {}
-    if half is not None:
-        other = half.system.network_at(half.theta), half.system.parameters_at(half.theta)
-        difference = distance(system.problem, other, (network, parameters))
     with torch.no_grad():
         rows = system.residual(theta)
     total = float(rows.square().sum()) or 1.0
@@ -44,7 +44,6 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         training=system.rms(theta),
         relative=held_out.relative(theta),
         shares={name: float(rows[place].square().sum()) / total for name, place in system.rows.items()},
-        difference=difference,
         expected=record["expect"],
         seconds=seconds,
         seconds_verify=loop.seconds() - seconds,
@@ -54,6 +53,7 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         parameters_found=parameters,
         zero_fields=_zero_fields(system.problem, network, parameters, relative_errors),
         unmet=unmet(system.problem, network, parameters, replaced(system.problem, system.rows)),
+        missing=missing_conditions(system.problem, system.blocks),
         warnings=tuple(bare_faces(system.problem, weakly=record["tests"] is not None)),
         seed=record["seed"],
         device=record["device"],
@@ -62,7 +62,40 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         network=record["network"]["kind"],
         notes=loop.notes | dict(network.basis.remarks(held_out.inputs)),
         provenance=provenance(),
+        **_checked(check),
     )
+
+
+def check_of(loop: Loop, status: Status, request: Request) -> Verification | None:
+    """What a second solve says of where the loop stands; None where none was wanted, or there is nothing to say.
+
+    Scattered points have no others to be solved on. Interrupted, a second solve says nothing either.
+    """
+    unsound = status in (Status.INTERRUPTED, Status.NOT_FINITE)
+    if not request.verify or unsound or isinstance(request.problem.domain, Points):
+        return None
+    try:
+        return verify(loop.system, loop.theta, unseen_by(request), request.seed + SECOND_STREAM)
+    except KeyboardInterrupt:
+        return None
+
+
+def _checked(check: Verification | None) -> dict[str, Any]:
+    """What a second solve adds to a verdict."""
+    if check is None:
+        return {}
+    found = check.determination
+    return {
+        "estimate": check.estimate,
+        "estimated_by": "a second solve with a richer basis",
+        "parameter_estimates": check.parameters,
+        "null": found.null | found.parameters_null,
+        "together": found.together,
+        "reach": found.reach,
+        "beside_zero": check.beside_zero,
+        "gain": check.gain,
+        "worst_left": check.worst,
+    }
 
 
 def unjudged(loop: Loop, record: Mapping[str, Any]) -> Verdict:

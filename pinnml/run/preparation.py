@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from pinnml.networks import Network, Perceptron
-from pinnml.problem import Problem, check_data, counts, drawn, held_out_sample
+from pinnml.problem import Problem, Term, check_data, counts, drawn, held_out_sample
 from pinnml.results import Solution
 from pinnml.run.loop import Callback, Loop
 from pinnml.run.measurement import measure_of
@@ -18,10 +20,15 @@ from pinnml.run.recipe import Recipe
 from pinnml.run.request import Request
 from pinnml.solvers import Solver
 from pinnml.system import System
-from pinnml.system.weak import weak_residuals
+from pinnml.system.weak import WeakResidual, weak_residuals
+from pinnml.verification import Anew
 
 #: The held-out points of a seed are drawn from a stream of their own.
 HELD_OUT_STREAM = 2**31
+#: And so are those of a second solve.
+UNSEEN_STREAM = 3 * 2**31
+#: Collocation points in the interior at least, where their number is left open.
+FEWEST_POINTS = 500
 
 
 def prepared(problem: Problem, recipe: Recipe) -> System:
@@ -38,13 +45,46 @@ def prepared_system(request: Request) -> System:
     else:
         network = _network_of(request.start, request.device, request.dtype)
     weak, unseen = (None, None) if recipe.tests is None else weak_residuals(problem, recipe.tests)
-    terms = problem.terms if weak is None else weak.terms
-    wanted = counts(problem, recipe.points or _default_points(network, request.solver), terms)
-    samples = {region: drawn(problem, region, n, generator, recipe.rule) for region, n in wanted.items()}
-    system = System.build(problem, network, samples, terms=terms, weak=() if weak is None else weak.parts)
+    wanted = counts(problem, recipe.points or _default_points(network, request.solver), _terms(problem, weak))
+    system = _collocated(request, network, wanted, generator, weak)
     generator = torch.Generator().manual_seed(request.seed + HELD_OUT_STREAM)
     held_out = {region: held_out_sample(problem, region, n, generator) for region, n in wanted.items()}
     return system.with_held_out(system.on(held_out, () if unseen is None else unseen.parts))
+
+
+def unseen_by(request: Request) -> Anew:
+    """What makes a system of the same equations on points that the solve has not seen, for another network.
+
+    Regions share the points as they did; a weak form is tested with functions of one degree more.
+    """
+
+    def anew(network: Network, points: int) -> System:
+        recipe, weak = request.recipe, None
+        if recipe.tests is not None:
+            weak = weak_residuals(request.problem, recipe.tests)[1]
+        asked: int | dict[str, int] = max(points, FEWEST_POINTS)
+        if isinstance(recipe.points, Mapping):
+            part = points / (recipe.points.get("interior") or max(recipe.points.values()))
+            asked = {region: math.ceil(part * n) for region, n in recipe.points.items()}
+        wanted = counts(request.problem, asked, _terms(request.problem, weak))
+        generator = torch.Generator().manual_seed(request.seed + UNSEEN_STREAM)
+        return _collocated(request, network, wanted, generator, weak)
+
+    return anew
+
+
+def _terms(problem: Problem, weak: WeakResidual | None) -> tuple[Term, ...]:
+    return problem.terms if weak is None else weak.terms
+
+
+def _collocated(
+    request: Request, network: Network, wanted: Mapping[str, int], generator: torch.Generator, weak: WeakResidual | None
+) -> System:
+    """The equations on so many points of each region, and the weak form that stands for the others."""
+    problem, rule = request.problem, request.recipe.rule
+    samples = {region: drawn(problem, region, n, generator, rule) for region, n in wanted.items()}
+    parts = () if weak is None else weak.parts
+    return System.build(problem, network, samples, terms=_terms(problem, weak), weak=parts)
 
 
 def begun(request: Request, callback: Callback | None = None) -> Loop:
@@ -77,4 +117,4 @@ def _default_points(network: Network, solver: Solver) -> int:
     size = 6 * network.basis.size
     if network.basis.resolution is not None:
         size = max(size, 3 * sum(parameter.numel() for parameter in network.parameters()))
-    return max(size * solver.growth, 500)
+    return max(size * solver.growth, FEWEST_POINTS)

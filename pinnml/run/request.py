@@ -14,7 +14,7 @@ from pinnml.problem import Problem
 from pinnml.results import Solution
 from pinnml.run.recipe import Recipe
 from pinnml.solvers import LSGD, Solver
-from pinnml.validation import of_kind, or_none, shown, whole_number
+from pinnml.validation import flag, of_kind, or_none, shown, whole_number
 
 #: PyTorch takes seeds below 2^64, and streams of their own are counted on from the seed.
 LARGEST_SEED = 2**62
@@ -24,7 +24,7 @@ LARGEST_SEED = 2**62
 class Request:
     """A problem, a recipe for it, and what belongs to this one run: seed, device, dtype, and where it begins.
 
-    start: a solution to go on from, with its own network.
+    start: a solution to go on from, with its own network. verify: whether a second solve estimates the error.
     """
 
     problem: Problem
@@ -33,6 +33,7 @@ class Request:
     device: torch.device
     dtype: torch.dtype
     start: Solution | None = None
+    verify: bool = True
 
     @classmethod
     def checked(
@@ -44,6 +45,7 @@ class Request:
         device: Any = None,
         dtype: Any = torch.float64,
         start: Any = None,
+        verify: Any = True,
     ) -> Request:
         """The request, if all of it can be. Raises ProblemError, SettingsError or DeviceError."""
         check_problem(problem)
@@ -51,7 +53,7 @@ class Request:
         or_none(of_kind)("start", start, Solution, "a Solution", 'start=pinnml.load("runs/first/checkpoint.pt")')
         if start is not None:
             _check_start(problem, recipe.network, start)
-        return cls(problem, recipe, seed, _device(device), _float(dtype), start)
+        return cls(problem, recipe, seed, _device(device), _float(dtype), start, flag("verify", verify))
 
     @property
     def network(self) -> NetworkSettings:

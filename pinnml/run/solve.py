@@ -15,13 +15,12 @@ from pinnml.networks import NetworkSettings
 from pinnml.output import RunFolder
 from pinnml.problem import Problem, check_posed_at_points
 from pinnml.results import Solution, Verdict, check_known, write_run, write_state
-from pinnml.run.judge import judge, unjudged
+from pinnml.run.judge import check_of, judge, unjudged
 from pinnml.run.loop import Callback, Loop
 from pinnml.run.preparation import begun
 from pinnml.run.recipe import Recipe
 from pinnml.run.record import record_of
 from pinnml.run.request import Request, check_problem
-from pinnml.run.second_solve import half_solve
 from pinnml.solvers import Solver, Status
 from pinnml.system.weak import TestSpace
 from pinnml.validation import of_kind, or_none, shown
@@ -45,6 +44,7 @@ def solve(
     rule: str = "chebyshev",
     expect: float | None = None,
     tests: TestSpace | None = None,
+    verify: bool = True,
 ) -> Solution:
     """Find fields that satisfy the problem's equations; the verdict on the solution says how well.
 
@@ -55,10 +55,10 @@ def solve(
     picture; without it nothing is written. callback: called with a `Progress` after every step; returning True ends
     the solve. start: a solution of the same fields on the same domain to go on from, with its own network, so that
     `network` is left out, and from its trainable parameters. rule: how points are drawn: chebyshev (dense towards the
-    faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the verdict; where
-    nothing else can check it, a second solve with half the basis does, of which the callback hears nothing. tests: the
+    faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the verdict. tests: the
     functions with which the problem's weak form is tested; then it stands for all equations but those for values on
-    the boundary, integrals and measurements.
+    the boundary, integrals and measurements. verify: whether a second solve, of which the callback hears nothing,
+    estimates the error and tells what the equations determine.
 
     Raises ProblemError and its kin where the problem does not hold together, SettingsError and DeviceError for
     options that cannot be. A solve that goes wrong numerically does not raise: its status says so. What a function
@@ -67,7 +67,7 @@ def solve(
     """
     check_problem(problem)
     recipe = Recipe(network, solver, points, expect, rule, tests=tests)
-    options = {"seed": seed, "device": device, "dtype": dtype, "start": start}
+    options = {"seed": seed, "device": device, "dtype": dtype, "start": start, "verify": verify}
     return _solved(problem, recipe, out=out, callback=callback, **options)
 
 
@@ -123,8 +123,9 @@ def _ended(loop: Loop, request: Request) -> Solution:
     status = loop.run()
     seconds = loop.seconds()
     loop.record()
-    half = None if status is Status.INTERRUPTED else half_solve(request)
-    return _solution(loop, request, judge(loop, status, record_of(request, loop.system), seconds, half))
+    check = check_of(loop, status, request)
+    verdict = judge(loop, status, record_of(request, loop.system), seconds, check)
+    return replace(_solution(loop, request, verdict), second=check and check.second)
 
 
 def _keeper(folder: RunFolder, request: Request) -> Callable[[Loop], None]:

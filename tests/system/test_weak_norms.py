@@ -35,10 +35,11 @@ from pinnml.elements import checked_mesh
 from pinnml.errors import ProblemError, SettingsError
 from pinnml.problem import bare_faces
 from pinnml.results import Verdict
-from pinnml.run import prepared, unmet
+from pinnml.run import prepared
 from pinnml.solvers.head import balancing_weights
 from pinnml.system import Block, System
 from pinnml.system.weak import weak_residuals
+from pinnml.verification import unmet
 from tests.helpers.forms import given, uniform
 from tests.helpers.made_meshes import facet_corners, unit_box
 from tests.helpers.verdicts import GOOD

@@ -1,0 +1,108 @@
+"""What the equations determine: how far fields can move while the equations see next to nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinnml.calculus import Jet, total_order
+from pinnml.networks import Network
+from pinnml.problem import Problem, fields_of
+from pinnml.results import error_sample
+from pinnml.verification.second_solve import CUTOFF, SecondSolve
+
+#: Random points on which fields are measured.
+POINTS = 1000
+#: Singular values below this part of the largest are rounding.
+FLOOR = 1e-13
+#: Iterations for the norm of a matrix.
+POWER = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Determination:
+    """How far the equations leave fields and parameters open.
+
+    reach: by field, the largest |change| / |field| in L2 for which the rows change by no more than the first solution
+    leaves of them: above its error, ten to a hundred times as a rule. null: the same for changes of rows that are
+    rounding beside those of zero fields. mode: the head (k, m) of the further functions for the change that moves
+    most. parameters_null: by name, the same for parameters, beside their values. together: the changes of the
+    parameters, by name, that the equations see least of.
+    """
+
+    reach: dict[str, float]
+    null: dict[str, float]
+    mode: Tensor
+    parameters_null: dict[str, float]
+    together: dict[str, float]
+
+
+def determination_of(solve: SecondSolve) -> Determination:
+    """The largest changes by the further functions; of parameters, those that the fields cannot make up for."""
+    inner, rounding = solve.factors.inner, FLOOR * float(solve.at_zero.norm())
+    problem, network = solve.system.problem, solve.system.network_at(solve.first)
+    heads = inner.directions(FLOOR).unflatten(0, (solve.further, network.coef.shape[1]))  # (k, m, q)
+    stretch, mode, largest = {}, heads[..., 0], -1.0
+    for name, field, slopes, functions in _at_points(problem, network, solve.further):
+        # a change c of the head moves component f by sum_j slopes_nfj functions_nk c_kj
+        moved = torch.einsum("nfj,nk,kjq->nfq", slopes, functions, heads).flatten(end_dim=1)
+        norm, direction = _norm(moved)
+        stretch[name] = norm / max(float(field.norm()), torch.finfo(field.dtype).tiny)
+        if stretch[name] > largest:
+            mode, largest = heads @ direction, stretch[name]
+    left, unseen = float(solve.before.norm()), rounding * inner.largest
+    reach = {name: each * max(left, unseen) for name, each in stretch.items()}
+    null = {name: each * unseen for name, each in stretch.items()}
+    return Determination(reach, null, mode, *_of_parameters(solve, unseen))
+
+
+def _at_points(problem: Problem, network: Network, further: int) -> Iterator[tuple[str, Tensor, Tensor, Tensor]]:
+    """For each field its values (n, f), its slopes by the outputs (n, f, m), and the further functions (n, k).
+
+    All times the root of the points' weights, but for the slopes.
+    """
+    sample = error_sample(problem, POINTS).to(network.coef.device, network.coef.dtype)
+    indices = total_order(problem.domain.axes, 0)
+    with torch.no_grad():
+        functions = network.basis(network.inputs(sample.x, indices)).coefficients[0]
+    root = sample.weight.sqrt().unsqueeze(1)
+    outputs = (functions @ network.coef.detach()).requires_grad_()
+    constants = {name: sample.weight.new_full((1, len(sample)), value) for name, value in problem.parameters.items()}
+    jets = {name: Jet(indices, value) for name, value in constants.items()}
+    with torch.enable_grad():
+        fields = fields_of(problem, Jet(indices, outputs.unsqueeze(0)), sample.x, jets)
+    for each in problem.fields:
+        value = fields[each.name].value
+        parts = [part for c in (value if each.is_vector else (value,)) for part in _real(c)]
+        slopes = [torch.autograd.grad(part.sum(), outputs, retain_graph=True)[0] for part in parts]
+        yield each.name, root * torch.stack(parts, 1).detach(), torch.stack(slopes, 1), root * functions[:, :further]
+
+
+def _real(value: Tensor) -> tuple[Tensor, ...]:
+    return (value.real, value.imag) if value.is_complex() else (value,)
+
+
+def _norm(matrix: Tensor) -> tuple[float, Tensor]:
+    """The largest singular value of a matrix (n, q), and what it belongs to, (q,), by the power method."""
+    x = torch.ones(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)
+    for _ in range(POWER):
+        y = matrix.mT @ (matrix @ x)
+        x = y / y.norm().clamp(min=torch.finfo(y.dtype).tiny)
+    return float((matrix @ x).norm()), x
+
+
+def _of_parameters(solve: SecondSolve, rows: float) -> tuple[dict[str, float], dict[str, float]]:
+    """By name the largest change of a parameter beside its value, and the change of all that is seen least."""
+    names = list(solve.system.problem.parameters)
+    if not names:
+        return {}, {}
+    values = solve.system.parameters_at(solve.second)
+    size = torch.tensor([abs(values[name]) or 1.0 for name in names], dtype=solve.before.dtype)
+    factor = solve.factors.border_factor(CUTOFF)[-len(names) :, -len(names) :].cpu() * size
+    _, s, v = torch.linalg.svd(factor)
+    changes = v.mT / s.clamp(min=FLOOR * float(s[0]))
+    reached = rows * torch.linalg.vector_norm(changes, dim=1)
+    return dict(zip(names, reached.tolist(), strict=True)), dict(zip(names, (v[-1] * size).tolist(), strict=True))
