@@ -156,6 +156,10 @@ class Bordered:
         seen = self._border(cutoff)[0] * self._system.scale[self._inner :]
         return torch.linalg.qr(seen, mode="r")[1]
 
+    def apart(self, a: Tensor, b: Tensor, cutoff: float) -> Tensor:
+        """Rows (n, k) of B less what x makes of them, from the same rows of A and B."""
+        return b - a @ (self._border(cutoff)[2][:, :-1] * self._system.scale[self._inner :])
+
     def _border(self, cutoff: float) -> tuple[Tensor, Tensor, Tensor]:
         """The rows that y alone answers for, their target, and what x makes of the columns of B and of b."""
         n, r, d = self._inner, self._system.r, self._system.d

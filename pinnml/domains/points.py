@@ -15,18 +15,25 @@ from pinnml.domains.records import READERS
 from pinnml.domains.rules import spanning_box
 from pinnml.domains.sample import Grid, Sample
 from pinnml.errors import DomainError, ShapeError, unknown_name
+from pinnml.validation import positive
 
 
 class Points:
-    """N positions and what was measured there: `Points({"x": x, "t": t}, {"temperature": values})`.
+    """N positions and what was measured there: `Points({"x": x, "t": t}, {"temperature": values}, noise=0.1)`.
 
-    positions: axis -> (N,); columns: name -> (N,), real or complex. As a domain its one region is "interior" and
+    positions: axis -> (N,); columns: name -> (N,), real or complex. noise: the standard deviation of the measured
+    values, one number or column -> number; None where it is not known. As a domain its one region is "interior" and
     its measure is 1, so that a loss is a mean square. A tenth of 20 or more points is held out to judge the fit;
     as data of a problem (`Problem(data=...)`) all are used. Raises ShapeError for columns of unequal length,
     DomainError for values that are not finite.
     """
 
-    def __init__(self, positions: Mapping[str, Any], columns: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        positions: Mapping[str, Any],
+        columns: Mapping[str, Any] | None = None,
+        noise: float | Mapping[str, float] | None = None,
+    ):
         for given, what in ((positions, "positions"), ({} if columns is None else columns, "columns")):
             if not isinstance(given, Mapping):
                 cure = 'Points({"x": x}, {"measured": values})'
@@ -44,6 +51,7 @@ class Points:
         if not next(iter(lengths.values())):
             raise DomainError("no points at all", expected="at least 1", got=0)
         self._axes = Axes(tuple(self._positions), tuple(name for name in self._positions if name != TIME))
+        self._noise = self._checked_noise(noise)
 
     def __len__(self) -> int:
         return len(next(iter(self._positions.values())))
@@ -60,6 +68,11 @@ class Points:
     def columns(self) -> tuple[str, ...]:
         """The names of the measured values."""
         return tuple(self._columns)
+
+    @property
+    def noise(self) -> Mapping[str, float]:
+        """The standard deviation of measured values by name, as far as it is known."""
+        return self._noise
 
     @property
     def bounds(self) -> np.ndarray:
@@ -126,6 +139,15 @@ class Points:
     def from_json(cls, record: Mapping[str, Any]) -> Points:
         """Two points that span the bounding box of a `to_json` record."""
         return cls(record["points"])
+
+    def _checked_noise(self, noise: Any) -> dict[str, float]:
+        """Standard deviations by column. Raises SettingsError or UnknownNameError."""
+        given = (
+            noise if isinstance(noise, Mapping) else dict.fromkeys(self._columns, noise) if noise is not None else {}
+        )
+        if unknown := [name for name in given if name not in self._columns]:
+            raise unknown_name("column", unknown[0], self._columns, where="noise")
+        return {name: float(positive(f"noise of '{name}'", value)) for name, value in given.items()}
 
     def _split(self) -> tuple[Tensor, Tensor]:
         """Row numbers for training and held out; a fixed shuffle, so that no seed moves a point across."""

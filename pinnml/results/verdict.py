@@ -33,6 +33,8 @@ UNDETERMINED, OPEN = 1e-3, 1.0
 STUCK, CONTRADICTION = 0.9, 1e-3
 #: The part of what zero fields leave of the equations that a solution may leave.
 BESIDE_ZERO = 0.1
+#: A misfit may exceed the noise of measured values by this factor.
+NOISY = 1.5
 #: Ends of a solve that a right answer may come with.
 UNFINISHED = (Status.STEPS, Status.SECONDS, Status.NO_DESCENT)
 
@@ -90,6 +92,9 @@ class Verdict:
     beside_zero: float | None = None
     gain: float | None = None
     worst_left: str = ""
+    noise: Mapping[str, float] = field(default_factory=dict)
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
+    unseen: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -121,7 +126,7 @@ class Verdict:
         found = [] if self.converged or (self.status in UNFINISHED and self.accurate) else [self._unfinished()]
         zero = "is zero everywhere: a source or a condition is missing"
         found += [f"Field '{name}' {zero}." for name in self.zero_fields]
-        found += self._open()
+        found += [*self._open(), *self.unseen]
         if not self.estimate:  # a second solve sees what these look for, and better
             found += [self._overfitted(name) for name in self.held_out if self._is_overfitted(name)]
             found += [self._neglected(name) for name in self.held_out if self._is_neglected(name)]
@@ -151,8 +156,12 @@ class Verdict:
 
     @property
     def worst(self) -> float:
-        """The worst relative residual of an equation on held-out points."""
-        return _largest(list(self.relative.values()))
+        """The worst relative residual of an equation on held-out points, noisy ones left out as far as noise goes."""
+        return _largest([value for name, value in self.relative.items() if not self._is_noise(name)] or [0.0])
+
+    def _is_noise(self, name: str) -> bool:
+        """Whether what is left of an equation is no more than the noise of its measured values."""
+        return name in self.noise and self.held_out[name] <= NOISY * self.noise[name]
 
     def _unfinished(self) -> str:
         reached = int(self.notes.get("level", 0)) + 1
@@ -189,9 +198,9 @@ class Verdict:
         return []
 
     def _is_stuck(self) -> bool:
-        """Whether a richer basis leaves as much of the equations, and it is more than rounding."""
+        """Whether a richer basis leaves as much of the equations, and it is more than rounding; noise does, too."""
         much = self.worst > CONTRADICTION or (self.beside_zero or 0.0) > UNSOLVED
-        return self.gain is not None and not self.gain <= STUCK and much
+        return self.gain is not None and not self.noise and not self.gain <= STUCK and much
 
     def _contradicting(self) -> str:
         return (
@@ -232,7 +241,7 @@ class Verdict:
         return cls(**values)
 
     def _unsolved(self) -> str:
-        name = next(name for name, value in self.relative.items() if not value < self.worst)
+        name = next(n for n, value in self.relative.items() if not (value < self.worst or self._is_noise(n)))
         other = "" if self.solver == "lm" else ", or another solver, such as LevenbergMarquardt()"
         return (
             f"Equation '{name}' is hardly solved: its residual is {self.relative[name]:.1e} of the size of its terms. "

@@ -95,6 +95,9 @@ def _checked(check: Verification | None) -> dict[str, Any]:
         "beside_zero": check.beside_zero,
         "gain": check.gain,
         "worst_left": check.worst,
+        "noise": check.noise,
+        "standard_errors": check.standard_errors,
+        "unseen": check.unseen,
     }
 
 

@@ -37,7 +37,8 @@ class SecondSolve:
 
     system: its network is the first with further functions beside it, its weights balance the rows. first, second:
     theta (P,) of either. at_zero, before, after: the rows (M,) of zero fields and of either. factors: of the Jacobian
-    at the second, the further functions first, then the first solution's outputs and the problem's parameters.
+    at the second, the further functions first, then the first solution's outputs and the problem's parameters. alone:
+    the columns (M, q) of outputs and parameters there, less what the further functions make up for.
     """
 
     system: System
@@ -47,6 +48,7 @@ class SecondSolve:
     before: Tensor
     after: Tensor
     factors: Bordered
+    alone: Tensor
 
     @property
     def further(self) -> int:
@@ -98,7 +100,7 @@ def _linear(system: System, first: Tensor) -> SecondSolve:
     system, r, j = _balanced(system, zero)
     factors = _factors(system, r, j)
     second = factors.solve(CUTOFF)
-    return SecondSolve(system, first, second, r, r + j @ first, r + j @ second, factors)
+    return SecondSolve(system, first, second, r, r + j @ first, r + j @ second, factors, _alone(system, j, factors))
 
 
 def _nonlinear(system: System, first: Tensor) -> SecondSolve:
@@ -118,7 +120,8 @@ def _nonlinear(system: System, first: Tensor) -> SecondSolve:
     zero = first.clone()
     zero[system.head] = 0.0
     with torch.no_grad():
-        return SecondSolve(system, first, theta, system.residual(zero), before, r, factors)
+        at_zero = system.residual(zero)
+    return SecondSolve(system, first, theta, at_zero, before, r, factors, _alone(system, j, factors))
 
 
 def _moved(system: System, theta: Tensor, step: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
@@ -155,6 +158,11 @@ def _linearised(system: System, theta: Tensor) -> tuple[Tensor, Tensor]:
 def _factors(system: System, r: Tensor, j: Tensor) -> Bordered:
     m = system.network.coef.shape[1]
     return Bordered(triangle(j, -r), m * m + len(system.problem.parameters))
+
+
+def _alone(system: System, j: Tensor, factors: Bordered) -> Tensor:
+    inner = j.shape[1] - system.network.coef.shape[1] ** 2 - len(system.problem.parameters)
+    return factors.apart(j[:, :inner], j[:, inner:], CUTOFF)
 
 
 def _with_best_bandwidth(system: System, network: Network, ridges: Ridges) -> System:

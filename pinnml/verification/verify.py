@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +11,9 @@ import torch
 from pinnml.results import Fields, distance
 from pinnml.system import System
 from pinnml.verification.determination import Determination, determination_of
+from pinnml.verification.noise import noise_of, standard_errors
 from pinnml.verification.second_solve import Anew, SecondSolve, second_solve
+from pinnml.verification.unseen_data import unseen_data
 
 #: The second solve is taken to leave no more than this part of the error.
 LARGEST_GAIN = 0.9
@@ -22,7 +26,8 @@ class Verification:
     estimate: by field, the relative L2 error. second: the better fields. determination: what the equations leave open.
     beside_zero: what the solution leaves of the equations at unseen points, as a part of what zero fields leave. gain:
     what the second solve leaves, as a part of that. worst: the equation of which it leaves most, and where. parameters:
-    by name, the change of a parameter in the second solve.
+    by name, the change of a parameter in the second solve. noise, standard_errors: of measured values, by equation, and
+    of parameters for it. unseen: sentences on data between the points.
     """
 
     estimate: dict[str, float]
@@ -32,6 +37,9 @@ class Verification:
     gain: float
     worst: str
     parameters: dict[str, float]
+    noise: dict[str, float]
+    standard_errors: dict[str, float]
+    unseen: tuple[str, ...]
 
 
 def verify(system: System, theta: torch.Tensor, anew: Anew, seed: int) -> Verification:
@@ -43,21 +51,43 @@ def verify(system: System, theta: torch.Tensor, anew: Anew, seed: int) -> Verifi
     first = system.network_at(theta).double(), system.parameters_at(theta)
     solve = second_solve(*first, anew, torch.Generator().manual_seed(seed))
     second = solve.system.network_at(solve.second), solve.system.parameters_at(solve.second)
-    zero, before, after = (float(rows.norm()) for rows in (solve.at_zero, solve.before, solve.after))
+    noise = noise_of(solve)
+    before, after = (_norm(solve, rows, noise) for rows in (solve.before, solve.after))
+    zero = float(solve.at_zero.norm())
     tiny = torch.finfo(theta.dtype).tiny
     gain = after / (before + tiny)
-    apart = {
-        name: each / (1 - min(gain, LARGEST_GAIN)) for name, each in distance(system.problem, first, second).items()
-    }
-    changes = {name: abs(value - second[1][name]) for name, value in first[1].items()}
-    return Verification(apart, second, determination_of(solve), before / (zero + tiny), gain, _worst(solve), changes)
+    apart = distance(system.problem, first, second)
+    return Verification(
+        estimate={name: each / (1 - min(gain, LARGEST_GAIN)) for name, each in apart.items()},
+        second=second,
+        determination=determination_of(solve),
+        beside_zero=before / (zero + tiny),
+        gain=gain,
+        worst=_worst(solve, noise),
+        parameters={name: abs(value - second[1][name]) for name, value in first[1].items()},
+        noise=noise,
+        standard_errors=standard_errors(solve, noise),
+        unseen=tuple(unseen_data(system.problem, solve.system.blocks, _sizes(solve.system, solve.first))),
+    )
 
 
-def _worst(solve: SecondSolve) -> str:
+def _norm(solve: SecondSolve, rows: torch.Tensor, noise: Mapping[str, float]) -> float:
+    """The norm of the rows (M,) of all equations that are not noisy."""
+    places = [place for name, place in solve.system.rows.items() if name not in noise]
+    return math.sqrt(sum(float(rows[place].square().sum()) for place in places))
+
+
+def _sizes(system: System, theta: torch.Tensor) -> dict[str, float]:
+    """The RMS size of the terms of each equation."""
+    rms, relative = system.rms(theta), system.relative(theta)
+    return {name: value / (relative[name] or 1.0) for name, value in rms.items()}
+
+
+def _worst(solve: SecondSolve, noise: Mapping[str, float]) -> str:
     """The equation with the largest row after the second solve, and the point where it is."""
     found, largest = "", -1.0
     for block in solve.system.blocks:
-        for term in block.terms:
+        for term in (each for each in block.terms if each.name not in noise):
             rows = solve.after[solve.system.rows[term.name]].abs()
             if float(rows.max()) > largest:
                 largest, found = float(rows.max()), f"'{term.name}'"

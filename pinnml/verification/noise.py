@@ -1,0 +1,91 @@
+"""Noise of measured values: what it leaves of the equations, and how uncertain it makes parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pinnml.problem import argument_names
+from pinnml.system import Block
+from pinnml.verification.second_solve import SecondSolve
+
+#: Misfits that a richer basis leaves to this part are not the basis's, and look like noise where neighbours are
+#: no more alike than this many standard deviations of chance.
+LEFT, BY_CHANCE = 0.7, 3.0
+#: Points of measurements at least, for noise to be found among them.
+FEWEST = 20
+
+
+def noise_of(solve: SecondSolve) -> dict[str, float]:
+    """By equation, the RMS misfit that noise of measured values explains: as it was declared, else as it is found.
+
+    Found is what a richer basis leaves as it was, and what at neighbouring points has nothing in common.
+    """
+    found, system = {}, solve.system
+    for block in system.blocks:
+        if block.region not in system.problem.data:
+            continue
+        declared = _declared(solve, block)
+        for term in block.terms:
+            rows = system.rows[term.name]
+            before, after = (float(each[rows].norm()) for each in (solve.before, solve.after))
+            if term.name in declared:
+                found[term.name] = declared[term.name]
+            elif after > LEFT * before and _is_random(solve.after[rows], block.sample.x):
+                found[term.name] = system.rms(solve.second)[term.name]
+    return found
+
+
+def standard_errors(solve: SecondSolve, noise: Mapping[str, float]) -> dict[str, float]:
+    """By parameter, the standard deviation that the noise of measured values gives it.
+
+    Parameters that fit rows b are (B^T B)^-1 B^T b, with columns B less what fields make up for; rows of measured
+    values are uncertain by their noise, all others are exact.
+    """
+    names = list(solve.system.problem.parameters)
+    if not names or not noise:
+        return {}
+    factor = torch.linalg.qr(solve.alone, mode="r")[1]
+    weights = torch.linalg.solve_triangular(factor.mT, solve.alone.mT, upper=False)
+    weights = torch.linalg.solve_triangular(factor, weights, upper=True)[-len(names) :]  # (p, M)
+    variance, rms = torch.zeros(len(names), dtype=weights.dtype), solve.system.rms(solve.second)
+    for name, sigma in noise.items():
+        rows = solve.system.rows[name]
+        scale = float(solve.after[rows].square().mean().sqrt()) / rms[name] if rms[name] else 0.0
+        variance += (scale * sigma) ** 2 * weights[:, rows].square().sum(dim=1).cpu()
+    return dict(zip(names, variance.sqrt().tolist(), strict=True))
+
+
+def _declared(solve: SecondSolve, block: Block) -> dict[str, float]:
+    """By equation, the RMS change of its residual when every measured value changes by its declared deviation."""
+    problem, parts = solve.system.problem, solve.system.parts(solve.second)
+    deviations = problem.data[block.region].noise
+    sums: dict[str, float] = {}
+    for column, deviation in deviations.items():
+        columns = {**block.sample.columns, column: block.sample.columns[column] + deviation}
+        shifted = replace(block, sample=replace(block.sample, columns=columns))
+        with torch.no_grad():
+            values = [solve.system.values(each, parts) for each in (block, shifted)]
+        for term, first, second in zip(block.terms, *values, strict=True):
+            if column in argument_names(term.equation.residual, term.name):
+                square = sum(float((b - a).square().mean()) for a, b in zip(first, second, strict=True))
+                sums[term.name] = sums.get(term.name, 0.0) + square
+    return {name: math.sqrt(square) for name, square in sums.items()}
+
+
+def _is_random(rows: Tensor, x: Tensor) -> bool:
+    """Whether residuals (c n,) at points (n, d) are no more alike at neighbours than by chance."""
+    n = len(x)
+    if n < FEWEST:
+        return False
+    scaled = (x - x.mean(dim=0)) / x.std(dim=0).clamp(min=1e-300)
+    distance = torch.cdist(scaled, scaled)
+    distance.fill_diagonal_(math.inf)
+    nearest = distance.argmin(dim=1)
+    values = rows.view(-1, n) - rows.view(-1, n).mean(dim=1, keepdim=True)
+    alike = float((values * values[:, nearest]).sum() / values.square().sum().clamp(min=1e-300))
+    return abs(alike) < BY_CHANCE / math.sqrt(n)
