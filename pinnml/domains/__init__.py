@@ -1,6 +1,6 @@
 """Where problems live: boxes, meshes and scattered points."""
 
-from pinnml.domains.box import RESERVED, TIME, Box, Graded, Parameter, Periodic
+from pinnml.domains.box import TIME, Box, Graded, Parameter, Periodic
 from pinnml.domains.meshes.mesh import Mesh
 from pinnml.domains.meshes.mesh_record import MeshRecord
 from pinnml.domains.meshes.solid import Solid

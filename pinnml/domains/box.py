@@ -19,7 +19,6 @@ from pinnml.errors import DomainError, unknown_name
 from pinnml.validation import finite, positive
 
 TIME = "t"
-RESERVED = ("normal", "v")
 
 
 @dataclass(frozen=True)
@@ -253,8 +252,6 @@ READERS["box"] = Box.from_json
 
 
 def _interval(name: str, ends: object) -> Interval:
-    if name in RESERVED:
-        raise DomainError(f"the axis name '{name}' is reserved", cure=f"choose another name than {', '.join(RESERVED)}")
     if isinstance(ends, Interval):
         return ends
     try:

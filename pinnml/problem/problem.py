@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
+from keyword import iskeyword
 from typing import Any
 
-from pinnml.domains import RESERVED, Domain, Points
+from pinnml.domains import Domain, Points
 from pinnml.errors import ProblemError, UnknownNameError, unknown_name
 from pinnml.problem.equation import (
     WEAK_FORM,
@@ -20,6 +21,9 @@ from pinnml.problem.equation import (
     test_names,
 )
 from pinnml.validation import finite
+
+#: The argument by which a function on the boundary asks for the outward normal.
+NORMAL = "normal"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +117,7 @@ class Problem:
         return (
             names
             | set(self.columns_of(region))
-            | ({"normal"} if on_domain and self.domain.has_normal(region) else set())
+            | ({NORMAL} if on_domain and self.domain.has_normal(region) else set())
         )
 
     def _check_names(self) -> None:
@@ -125,10 +129,12 @@ class Problem:
         seen: dict[str, str] = {}
         for kind, names in groups.items():
             for name in names:
-                if name in RESERVED or not name.isidentifier():
+                if not name.isidentifier() or iskeyword(name):
                     raise ProblemError(
                         f"the {kind} name '{name}' cannot be used",
-                        expected=f"a Python name, not one of {RESERVED}",
+                        expected="a name that an argument in Python can have",
+                        got=f"'{name}', a word of Python's own" if iskeyword(name) else f"'{name}'",
+                        cure=f"write '{name}_'" if iskeyword(name) else "use letters, digits and _ alone",
                     )
                 if name in seen:
                     raise ProblemError(
@@ -154,12 +160,31 @@ class Problem:
     def check_arguments(self, function: Function, region: str, what: str) -> None:
         """Raise UnknownNameError, listing the names there are, if a function asks for what a region does not have."""
         known = self.available(region)
-        for name in argument_names(function, what):
-            if name == "normal" and name not in known:
-                raise ProblemError(
-                    f"{what} asks for a normal on '{region}'", expected="a region of the boundary of space"
-                )
-            _check_known((name,), known, f"{what} on '{region}'")
+        names = argument_names(function, what)
+        self._check_normal(names, region, what)
+        _check_known(names, known, f"{what} on '{region}'")
+
+    def _check_normal(self, names: Iterable[str], region: str, what: str) -> None:
+        """A function that asks for `normal` can mean one thing by it: the outward normal, or what is named so."""
+        if NORMAL not in names:
+            return
+        on_face = region not in self.data and self.domain.has_normal(region)
+        if on_face and (kind := self._kind_of(NORMAL)):
+            raise ProblemError(
+                f"{what} asks for 'normal' on '{region}', which is both the {kind} and the outward normal",
+                expected="one meaning of a name on the boundary",
+                got=f"a {kind} named 'normal'",
+                cure=f"rename the {kind}; where no function on the boundary asks for 'normal' the name is free",
+            )
+        if not on_face and NORMAL not in self.available(region):
+            raise ProblemError(
+                f"{what} asks for a normal on '{region}'", expected="a region of the boundary of space"
+            )
+
+    def _kind_of(self, name: str) -> str | None:
+        """Whether a name is that of a field, an axis or a parameter."""
+        kinds = {"field": [f.name for f in self.fields], "axis": self.domain.axes.names, "parameter": self.parameters}
+        return next((kind for kind, names in kinds.items() if name in names), None)
 
     def _check_weak(self) -> None:
         """Every weak form has a test function, every field is tested, and the other arguments are known."""
@@ -171,6 +196,14 @@ class Problem:
             )
             raise ProblemError(f"an equation is named '{taken[0]}'", expected=expected, got=taken[0], cure=cure)
         tests = test_names(self.fields)
+        for field, test in tests.items():
+            if self.weak and (kind := self._kind_of(test)):
+                raise ProblemError(
+                    f"the {kind} '{test}' has the name of the test function of the field '{field}'",
+                    expected=f"'{test}' for the test function alone, in a problem with a weak form",
+                    got=f"a {kind} named '{test}'",
+                    cure=f"rename the {kind}, or leave weak= out: then the name is free",
+                )
         tested: set[str] = set()
         for weak in self.weak:
             what = f"weak form '{weak.name}'"
@@ -181,6 +214,7 @@ class Problem:
                 raise ProblemError(f"{what} has no test function", expected=expected, got=", ".join(names), cure=cure)
             tested |= set(names)
             for region in weak.on:
+                self._check_normal(names, self.domain.region(region), f"{what} on '{region}'")
                 known = self.available(self.domain.region(region)) | set(tests.values())
                 _check_known(names, known, f"{what} on '{region}'")
         if self.weak and (untested := set(tests.values()) - tested):

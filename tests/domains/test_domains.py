@@ -253,8 +253,6 @@ def test_time_and_parameters_are_not_space():
         lambda: Box(x="01"),  # pyright: ignore
         lambda: Box(x=(0, "one")),  # pyright: ignore
         lambda: Box(x=(None, 1)),  # pyright: ignore
-        lambda: Box(normal=(0, 1)),
-        lambda: Box(v=(0, 1)),
         lambda: Periodic(2, 2),
         lambda: Parameter(0, -1),
         lambda: Graded(0, 1, at=0, width=0),

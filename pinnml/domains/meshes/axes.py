@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pinnml.calculus import Axes
-from pinnml.domains.box import RESERVED, TIME
+from pinnml.domains.box import TIME
 from pinnml.errors import MeshError
 
 
 def checked_axes(names: Iterable[str] | None, dimension: int) -> Axes:
     """The axes of a mesh, all of space: the first of x, y, z if none are named; MeshError for names that cannot be."""
     given = tuple("xyz"[:dimension] if names is None else names)
-    sound = all(isinstance(name, str) and name.isidentifier() and name not in (*RESERVED, TIME) for name in given)
+    sound = all(isinstance(name, str) and name.isidentifier() and name != TIME for name in given)
     if len(given) != dimension or len(set(given)) != dimension or not sound:
         raise MeshError(
             "the axes of a mesh",
-            expected=f"{dimension} different names of space, none of {', '.join((*RESERVED, TIME))}",
+            expected=f"{dimension} different names of space, none of them {TIME}",
             got=repr(names),
             cure="leave them out for x, y, z; time is added by mesh.times(t=(0, 1))",
         )
