@@ -115,9 +115,7 @@ class Problem:
         names = {f.name for f in self.fields} | set(self.domain.axes.names) | set(self.parameters)
         on_domain = region not in self.data
         return (
-            names
-            | set(self.columns_of(region))
-            | ({NORMAL} if on_domain and self.domain.has_normal(region) else set())
+            names | set(self.columns_of(region)) | ({NORMAL} if on_domain and self.domain.has_normal(region) else set())
         )
 
     def _check_names(self) -> None:
@@ -177,9 +175,7 @@ class Problem:
                 cure=f"rename the {kind}; where no function on the boundary asks for 'normal' the name is free",
             )
         if not on_face and NORMAL not in self.available(region):
-            raise ProblemError(
-                f"{what} asks for a normal on '{region}'", expected="a region of the boundary of space"
-            )
+            raise ProblemError(f"{what} asks for a normal on '{region}'", expected="a region of the boundary of space")
 
     def _kind_of(self, name: str) -> str | None:
         """Whether a name is that of a field, an axis or a parameter."""
@@ -196,10 +192,10 @@ class Problem:
             )
             raise ProblemError(f"an equation is named '{taken[0]}'", expected=expected, got=taken[0], cure=cure)
         tests = test_names(self.fields)
-        for field, test in tests.items():
+        for tested_field, test in tests.items():
             if self.weak and (kind := self._kind_of(test)):
                 raise ProblemError(
-                    f"the {kind} '{test}' has the name of the test function of the field '{field}'",
+                    f"the {kind} '{test}' has the name of the test function of the field '{tested_field}'",
                     expected=f"'{test}' for the test function alone, in a problem with a weak form",
                     got=f"a {kind} named '{test}'",
                     cure=f"rename the {kind}, or leave weak= out: then the name is free",

@@ -1,4 +1,4 @@
-"""The names `v` and `normal`: free for fields, axes and parameters, but where a function would not know which is meant."""
+"""The names `v` and `normal`: free for fields, axes and parameters where functions know which is meant."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def test_a_normal_that_could_be_two_things_is_refused_with_the_reason_and_the_cu
         Problem(**({"domain": SQUARE, "fields": ("u",), "equations": laws} | changes))
     text = str(caught.value)
     assert "equation 'flux' asks for 'normal' on 'boundary'" in text
-    assert "and the outward normal" in text and "cure:     rename the" in text
+    assert "and the outward normal" in text
+    assert "cure:     rename the" in text
 
 
 def test_an_integrand_on_a_face_is_told_too():
@@ -104,7 +105,8 @@ def test_the_name_of_a_test_function_is_taken_in_a_weak_form_alone(changes, told
     Problem(**given)
     with pytest.raises(ProblemError) as caught:
         Problem(**given, weak=eval(f"lambda {field}, {'w' if field == 'v' else 'v'}: 0"))
-    assert told in str(caught.value) and "rename the" in str(caught.value) and "leave weak= out" in str(caught.value)
+    for words in (told, "rename the", "leave weak= out"):
+        assert words in str(caught.value)
 
 
 def test_with_several_fields_v_stays_free_and_v_u_is_the_test_function():
@@ -129,7 +131,8 @@ def test_with_several_fields_v_stays_free_and_v_u_is_the_test_function():
     )
     points = np.array([[0.4, 0.5], [0.7, 0.2]])
     found, expected = reference(flow)(points), reference(other)(points)
-    assert np.array_equal(found["u"], expected["a"]) and np.array_equal(found["v"], expected["b"])
+    assert np.array_equal(found["u"], expected["a"])
+    assert np.array_equal(found["v"], expected["b"])
     network = solve(flow, **(FAST | {"tests": TestSpace(2)}))(points)
     assert network["v"] == pytest.approx(found["v"], rel=0.2)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pinnml import Box, Equation, Parameter, Periodic, Points, Problem, laplacian, normal_derivative
-from pinnml.errors import DomainError, PinnmlError, ProblemError, UnknownNameError
+from pinnml.errors import PinnmlError, ProblemError, UnknownNameError
 from pinnml.problem import Field, argument_names
 
 SQUARE = Box(x=(0, 1), y=(0, 1))
