@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pinnml.domains import Mesh
-from pinnml.domains.meshes.kinds import FILE_KINDS
+from pinnml.domains.meshes.files.kinds import FILE_KINDS
 from pinnml.errors import UnknownNameError
 from tests.helpers.made_meshes import KIND_NAMES, bend, facet_corners, meshio_mesh, unit_box
 from tests.helpers.places import MESHES

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pinnml.domains import Mesh
-from pinnml.domains.meshes.kinds import FILE_KINDS
+from pinnml.domains.meshes.files.kinds import FILE_KINDS
 from pinnml.errors import DomainError, MeshError, MissingExtraError
 from tests.helpers.made_meshes import FORMS, KIND_NAMES, bend, unit_box, write
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pinnml.domains import Mesh
-from pinnml.domains.meshes.files import read_mesh
+from pinnml.domains.meshes.files.reading import read_mesh
 from pinnml.errors import MeshError
 from tests.helpers.made_meshes import FORMS, KIND_NAMES, meshio_mesh, unit_box, write, write_bare
 from tests.helpers.places import MESHES

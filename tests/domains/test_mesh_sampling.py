@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pinnml.domains import Mesh
-from pinnml.domains.meshes.kinds import FILE_KINDS
+from pinnml.domains.meshes.files.kinds import FILE_KINDS
 from pinnml.domains.meshes.sampling import in_reference
 from pinnml.domains.rules import RULES
 from pinnml.errors import DomainError, MeshError, UnknownNameError

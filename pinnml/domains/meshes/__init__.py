@@ -1,1 +1,1 @@
-"""Unstructured meshes: files, checks and repairs, groups, sampling, and what is a domain of them."""
+"""Unstructured meshes: checks and repairs, groups, sampling, and what is a domain of them; `files/` reads them."""

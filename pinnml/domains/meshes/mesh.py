@@ -17,7 +17,7 @@ from pinnml.domains.box import Box, Interval
 from pinnml.domains.cells import Cells
 from pinnml.domains.meshes.axes import checked_axes
 from pinnml.domains.meshes.facets import Facets, facets_of
-from pinnml.domains.meshes.files import read_mesh
+from pinnml.domains.meshes.files.reading import read_mesh
 from pinnml.domains.meshes.groups import UNNAMED, groups_of
 from pinnml.domains.meshes.lagrange import finest_degree, lagrange_cells
 from pinnml.domains.meshes.mesh_record import digest

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pinnml.domains.meshes.kinds import FILE_KINDS, completed, unknown_kind
+from pinnml.domains.meshes.files.kinds import FILE_KINDS, unknown_kind
+from pinnml.domains.meshes.repairs import completed
 from pinnml.errors import MeshError
 
 #: Two nodes are in one place within this part of the diagonal of the bounding box.

@@ -6,8 +6,8 @@ import numpy as np
 
 from pinnml.domains.cells import KINDS, Cells
 from pinnml.domains.geometry import jacobians
-from pinnml.domains.meshes.kinds import MIRRORED, rearranged
 from pinnml.domains.meshes.nodes import place
+from pinnml.domains.meshes.repairs import MIRRORED, rearranged
 from pinnml.domains.reference_cells import lattice
 from pinnml.errors import MeshError
 

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from pinnml.calculus import Axes, Jet
 from pinnml.domains.box import Box
+from pinnml.domains.meshes.files.stl import read_stl
 from pinnml.domains.meshes.mesh_record import digest
 from pinnml.domains.meshes.nodes import LARGEST, place
 from pinnml.domains.meshes.sampling import CHOICE, NEAR_POINTS, Density, check_sampling, in_reference, near, thinned
-from pinnml.domains.meshes.surface_files import read_stl
 from pinnml.domains.reference_cells import quadrature
 from pinnml.domains.rules import SPANNING, unit_points
 from pinnml.domains.sample import Grid, Sample

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pinnml.domains.cells import BETWEEN
-from pinnml.domains.meshes.kinds import FILE_KINDS, FileMesh, unknown_kind
+from pinnml.domains.meshes.files.kinds import FILE_KINDS, FileMesh, unknown_kind
 from pinnml.errors import MeshError
 
 BY_NUMBER = {kind.gmsh: name for name, kind in FILE_KINDS.items()}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pinnml.domains.meshes.kinds import FILE_KINDS
+from pinnml.domains.meshes.files.kinds import FILE_KINDS
 
 #: Whole numbers of cells name groups if there are no more values than this.
 MOST_GROUPS = 64

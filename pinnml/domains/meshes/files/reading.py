@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pinnml.domains.meshes.formats import read_with_meshio
-from pinnml.domains.meshes.gmsh import read_gmsh
-from pinnml.domains.meshes.kinds import FILE_KINDS, FileMesh
-from pinnml.domains.meshes.vtk import read_vtk
+from pinnml.domains.meshes.files.gmsh import read_gmsh
+from pinnml.domains.meshes.files.kinds import FILE_KINDS, FileMesh
+from pinnml.domains.meshes.files.vtk import read_vtk
+from pinnml.domains.meshes.files.with_meshio import read_with_meshio
 from pinnml.errors import MeshError
 
 SUFFIXES = (".msh", ".vtu", ".vtk", ".xdmf")

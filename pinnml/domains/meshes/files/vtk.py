@@ -7,8 +7,8 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from pinnml.domains.meshes.kinds import FILE_KINDS, FileMesh, unknown_kind
-from pinnml.domains.meshes.values import groups_by_value
+from pinnml.domains.meshes.files.kinds import FILE_KINDS, FileMesh, unknown_kind
+from pinnml.domains.meshes.files.values import groups_by_value
 from pinnml.errors import MeshError
 
 BY_NUMBER = {kind.vtk: name for name, kind in FILE_KINDS.items()}

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from pinnml.domains.meshes.kinds import FILE_KINDS, FileMesh, unknown_kind
-from pinnml.domains.meshes.values import groups_by_value
+from pinnml.domains.meshes.files.kinds import FILE_KINDS, FileMesh, unknown_kind
+from pinnml.domains.meshes.files.values import groups_by_value
 from pinnml.errors import MeshError
 from pinnml.extras import require
 
