@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnml.domains.cells import Cells
-from pinnml.domains.geometry import jacobians
+from pinnml.domains.geometry import jacobian_range
 from pinnml.domains.reference_cells import corners, lattice
 
 
@@ -42,8 +42,8 @@ def quality_of(cells: Cells, measure: float) -> Quality:
     numbers, ends = cells.numbered(1)
     edges = np.linalg.norm(cells.points[ends[:, 1]] - cells.points[ends[:, 0]], axis=1)
     longest = edges[numbers].max(axis=1)
-    determinant = jacobians(cells, lattice(kind.reference, 2)).abs().numpy().min(axis=1)
-    scaled = determinant / longest**kind.dimension / _regular(kind.reference)
+    ends_of_range = np.abs(jacobian_range(cells, lattice(kind.reference, 2)))  # of one sign
+    scaled = ends_of_range.min(axis=0) / longest**kind.dimension / _regular(kind.reference)
     return Quality(
         kind.name,
         len(cells),

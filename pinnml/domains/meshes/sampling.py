@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 
 from pinnml.domains.cells import Cells
-from pinnml.domains.geometry import carried_normal, located
+from pinnml.domains.geometry import carried_normal, chunks, located, measures
 from pinnml.domains.reference_cells import corners as reference_corners
 from pinnml.domains.reference_cells import outward_normals, quadrature
 from pinnml.domains.rules import RULES, unit_points
 from pinnml.domains.sample import Sample
 from pinnml.errors import DomainError, unknown_name
 
-#: Degree at which the measures of pieces that are not affine are taken; the length of a curved facet is no polynomial.
-MEASURE_DEGREE = 12
+#: Degree at which the measures of facets are taken whose cells are not affine: that of a curved one is no polynomial.
+FACET_DEGREE = 12
 #: Highest degree of a quadrature.
 HIGHEST_DEGREE = 20
 #: Points from which one is taken where they are to be dense towards the boundary.
@@ -70,10 +70,18 @@ class Pieces:
 
     @cached_property
     def measure(self) -> np.ndarray:
-        """The measure of every piece, (k,)."""
-        points, weights = self.rule(0 if self.cells.kind.is_affine else MEASURE_DEGREE)
-        sample = self.at(np.repeat(np.arange(len(self)), len(points)), np.tile(points, (len(self), 1)))
-        return sample.weight.numpy().reshape(len(self), -1) @ weights
+        """The measure of every piece, (k,); of cells exact, since the determinant of dx/dX is a polynomial there."""
+        kind = self.cells.kind
+        if self.local is None:
+            cells = Cells(self.cells.points, self.cells.nodes[self.cell], kind)
+            return measures(cells, *self.rule(0 if kind.is_affine else kind.degree * kind.dimension - 1))
+        points, weights = self.rule(0 if kind.is_affine else FACET_DEGREE)
+        found = np.empty(len(self))
+        for some in chunks(len(self), len(points)):
+            number = np.arange(len(self))[some]
+            sample = self.at(np.repeat(number, len(points)), np.tile(points, (len(number), 1)))
+            found[some] = sample.weight.numpy().reshape(len(number), -1) @ weights
+        return found
 
     @cached_property
     def along_curve(self) -> np.ndarray:
