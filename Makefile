@@ -2,14 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TESTS ?= tests
+# A process on every core, of one thread each; whoever is done takes work from the others.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test quick bench lint clean
 
 demo: .venv/ready
 	$(BIN)/pinnml solve problems/poisson.py --out runs/poisson
 
 test: lint
-	$(BIN)/python -m pytest $(TESTS)
+	$(PYTEST) $(TESTS)
+
+quick: lint
+	$(PYTEST) -m 'not slow' $(TESTS)
 
 bench: .venv/ready
 	$(BIN)/python -m scripts.benchmark

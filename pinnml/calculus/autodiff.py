@@ -19,17 +19,8 @@ def push(function: Callable[[Tensor], Tensor], jet: Jet) -> Jet:
     Each multi-index costs one nest of |a| directional derivatives. Raises UnsupportedFunctionError for a function
     that PyTorch cannot differentiate forwards often enough.
     """
-    indices = jet.indices
-
-    def path(*s: Tensor) -> Tensor:
-        point = jet.coefficients[0]
-        for place, index in enumerate(indices.indices[1:], start=1):
-            point = point + _monomial(s, index) * jet.coefficients[place]
-        return function(point)
-
-    origin = tuple(jet.coefficients.new_zeros(()) for _ in indices.axes.names)
     try:
-        rows = [_mixed(path, index)(*origin) / _factorial(index) for index in indices.indices]
+        rows = [_coefficient(function, jet, index) for index in jet.indices.indices]
     except NotImplementedError as error:
         raise UnsupportedFunctionError(
             "PyTorch cannot differentiate this module forwards as often as the equations need",
@@ -37,7 +28,22 @@ def push(function: Callable[[Tensor], Tensor], jet: Jet) -> Jet:
             got=str(error).splitlines()[0],
             cure="write such an activation with simpler functions, SiLU as x * torch.sigmoid(x)",
         ) from error
-    return Jet(indices, torch.stack(rows))
+    return Jet(jet.indices, torch.stack(rows))
+
+
+def _coefficient(function: Callable[[Tensor], Tensor], jet: Jet, index: MultiIndex) -> Tensor:
+    """That of s^index in f(X(s)), (n, k): no other terms of X matter than those whose power of s divides it."""
+    if not any(index):
+        return function(jet.coefficients[0])
+    all_indices = jet.indices.indices[1:]
+    divisors = [a for a in all_indices if all(power <= most for power, most in zip(a, index, strict=True))]
+    coefficients = jet.coefficients[[jet.indices.position[a] for a in divisors]]
+
+    def path(*s: Tensor) -> Tensor:
+        return function(jet.coefficients[0] + torch.tensordot(torch.stack(_monomials(s, divisors)), coefficients, 1))
+
+    origin = tuple(jet.coefficients.new_zeros(()) for _ in index)
+    return _mixed(path, index)(*origin) / _factorial(index)
 
 
 def _mixed(function: Callable[..., Tensor], index: MultiIndex) -> Callable[..., Tensor]:
@@ -55,12 +61,14 @@ def _directional(function: Callable[..., Tensor], axis: int) -> Callable[..., Te
     return derivative
 
 
-def _monomial(s: tuple[Tensor, ...], index: MultiIndex) -> Tensor:
-    value = torch.ones_like(s[0])
-    for variable, exponent in zip(s, index, strict=True):
-        for _ in range(exponent):
-            value = value * variable
-    return value
+def _monomials(s: tuple[Tensor, ...], indices: list[MultiIndex]) -> list[Tensor]:
+    """s^a for the multi-indices a of a closed set without zero, each the product of one before it and a variable."""
+    found: dict[MultiIndex, Tensor] = {}
+    for index in indices:
+        axis = next(axis for axis, power in enumerate(index) if power)
+        lower = (*index[:axis], index[axis] - 1, *index[axis + 1 :])
+        found[index] = found[lower] * s[axis] if lower in found else s[axis]
+    return list(found.values())
 
 
 def _factorial(index: MultiIndex) -> float:
