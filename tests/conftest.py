@@ -14,7 +14,7 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow ones, so that no core is left with one at the end; skip what needs a GPU where there is none."""
+    """Begin with the slow ones, so that no core is left with one at the end; skip what needs a GPU if there is none."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if torch.cuda.is_available():
         return
