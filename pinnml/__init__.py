@@ -10,6 +10,7 @@ from pinnml.results import Solution, load
 from pinnml.run import Recipe, solve
 from pinnml.solvers import LBFGS, LSGD, Adam, LevenbergMarquardt, Multilevel, Schedule
 from pinnml.system.weak import TestSpace
+from pinnml.tables import interpolated
 
 __all__ = [
     "KAN",
@@ -42,6 +43,7 @@ __all__ = [
     "div",
     "dot",
     "grad",
+    "interpolated",
     "laplacian",
     "load",
     "modes",

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+#: How values known at some places become a coefficient.
+TABULATED = (
+    "for a table of values write interpolated(x, xs, values), in place of np.interp and of SciPy's splines; else "
+    "PyTorch's functions of the field itself"
+)
 #: What a foreign error says, the mistake behind it, and the cure.
 MISTAKES = (
+    ("float() argument must be", "takes a field for a number", TABULATED),
+    ("Could not infer dtype of Jet", "makes a tensor of a field, which would lose its derivatives", TABULATED),
     ("ufunc", "applies a NumPy function to a field", "use PyTorch's: torch.sin(x) in place of np.sin(x)"),
     (
         "must be real number, not",
@@ -56,6 +63,10 @@ class MissingDerivativeError(ProblemError):
 
 class UnsupportedFunctionError(ProblemError, TypeError):
     """A function that has no rule for jets."""
+
+
+class NoAttributeError(ProblemError, AttributeError):
+    """A field has no attribute of this name."""
 
 
 class NonFiniteError(ProblemError):

@@ -29,7 +29,7 @@ FLOORS = (
     "errors",
     "validation extras linalg",
     "calculus",
-    "domains output",
+    "domains output tables",
     "networks problem",
     "elements",
     "system",

@@ -374,7 +374,7 @@ def _mismatch(jet: Jet, other: object, symbol: str) -> ShapeError:
     if isinstance(other, np.ndarray):
         got, cure = (
             f"a NumPy array of shape {other.shape}",
-            "write it with torch and the axes, such as torch.sin(x)",
+            "write it with torch and the axes, such as torch.sin(x); a table as interpolated(x, xs, values)",
         )
     elif isinstance(other, (Tensor, Jet)):
         got, cure = (

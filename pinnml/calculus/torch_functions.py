@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import cache, partial
 from inspect import Signature, signature
@@ -15,7 +15,7 @@ import torch
 from pinnml.calculus.functions import RULES
 from pinnml.calculus.jet import Jet, value_of, where
 from pinnml.calculus.vector import Vector
-from pinnml.errors import ShapeError, UnsupportedFunctionError
+from pinnml.errors import TABULATED, NoAttributeError, ShapeError, UnsupportedFunctionError
 
 
 def maximum(a: Any, b: Any) -> Jet:
@@ -144,6 +144,22 @@ for _alias, _name in {
     HANDLERS[_alias] = HANDLERS[_name]
 
 
+#: What is meant by functions that reduce an array, where a field is one number at each point.
+INSTEAD = {
+    "max": "maximum",
+    "min": "minimum",
+    "amax": "maximum",
+    "amin": "minimum",
+    "fmax": "maximum",
+    "fmin": "minimum",
+}
+#: Ways to take a field for plain numbers, as those do who look something up in a table.
+TO_NUMBERS = (
+    *("detach", "numpy", "cpu", "item", "tolist", "data", "tensor", "as_tensor", "asarray"),
+    *("searchsorted", "bucketize", "interp", "gather", "take"),
+)
+
+
 #: Keyword arguments that PyTorch's own front ends add and that change nothing.
 WITHOUT_EFFECT = (("inplace", False), ("inplace", True), ("out", None), ("rounding_mode", None))
 
@@ -215,9 +231,12 @@ def _vector_where(function: Callable, condition: Any, first: Any, second: Any) -
 def method(jet: Jet, name: str) -> Callable[..., Any]:
     """The bound form of a function: `u.sin()` for `torch.sin(u)`."""
     if name.startswith("_") or name not in HANDLERS:
-        near = get_close_matches(name, [*HANDLERS, "d", "value"], n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise AttributeError(f"a field has no '{name}'{hint} (derivatives are u.d('x'), u.d('xx'), ...)")
+        raise NoAttributeError(
+            f"a field has no '{name}'",
+            expected="a function of PyTorch, .value, or a derivative such as .d('x')",
+            got=f".{name}",
+            cure=_cure(name, [*HANDLERS, "d", "value"], ""),
+        )
     return partial(_applied, name, jet)
 
 
@@ -232,12 +251,23 @@ def _unsupported_argument(name: str, argument: str, value: Any) -> UnsupportedFu
 
 
 def _unsupported(name: str) -> UnsupportedFunctionError:
-    near = get_close_matches(name, list(HANDLERS), n=1)
     return UnsupportedFunctionError(
         f"torch.{name} has no rule for fields",
         expected="one of " + ", ".join(sorted(HANDLERS)),
         got=name,
-        cure=f"did you mean torch.{near[0]}?" if near else "write it with the functions above",
+        cure=_cure(name, HANDLERS, "torch."),
+    )
+
+
+def _cure(name: str, known: Iterable[str], prefix: str) -> str:
+    """What to write in place of a function that fields do not have."""
+    if name in TO_NUMBERS:
+        return TABULATED
+    near = [INSTEAD[name]] if name in INSTEAD else get_close_matches(name, list(known), n=1)
+    return (
+        f"did you mean {prefix + near[0] if prefix else repr(near[0])}?"
+        if near
+        else "write it with PyTorch's functions of fields"
     )
 
 

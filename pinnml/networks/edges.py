@@ -11,11 +11,11 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from pinnml.calculus import Jet
+from pinnml.calculus import Jet, interval_of, pieces, series, windows
 from pinnml.networks.base import Trace
 from pinnml.networks.knots import Knots, free_knots, span_logits, split_logits
 from pinnml.networks.nesting import check_digits, refinement, relu_refinement
-from pinnml.networks.splines import LocalProduct, dense, interval_of, pieces, series, windows
+from pinnml.networks.splines import LocalProduct, dense
 
 #: From this many functions for each one that is not zero, products leave the zeros out (measured).
 SPARSE = 2

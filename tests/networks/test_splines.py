@@ -10,6 +10,7 @@ import torch
 from scipy.interpolate import BSpline
 from torch import Tensor
 
+from pinnml.calculus import interval_of, pieces, series, windows
 from pinnml.errors import SettingsError
 from pinnml.networks.knots import Knots
 from pinnml.networks.nesting import (
@@ -20,7 +21,7 @@ from pinnml.networks.nesting import (
     uniform_change_of_basis,
     uniform_refinement,
 )
-from pinnml.networks.splines import dense, interval_of, pieces, series, windows
+from pinnml.networks.splines import dense
 from tests.helpers.truth import cox_de_boor
 
 ORDERS = range(1, 6)

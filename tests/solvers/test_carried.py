@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from pinnml import KAN, LBFGS, Adam
+from pinnml.calculus import interval_of
 from pinnml.networks.spline_layers import SplineLayers
 from pinnml.networks.spline_network import SplineNetwork
-from pinnml.networks.splines import interval_of
 from pinnml.run import Recipe, prepared
 from pinnml.solvers.gradient import State
 from pinnml.system import System
