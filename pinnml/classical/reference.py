@@ -24,7 +24,7 @@ from pinnml.elements import (
     essential,
 )
 from pinnml.networks import Network
-from pinnml.output import RunFolder
+from pinnml.output import RunFolder, workplace
 from pinnml.problem import WEAK_FORM, Problem, bare_faces
 from pinnml.results import (
     Solution,
@@ -32,7 +32,7 @@ from pinnml.results import (
     distance,
     errors,
     provenance,
-    write_run,
+    written,
 )
 from pinnml.solvers import Status
 from pinnml.verification import replaced, unmet
@@ -63,7 +63,16 @@ def reference(
     began = time.perf_counter()
     mesh = checked_mesh(problem, mesh)
     chosen = elements_of(problem, degree, elements)
-    folder = None if out is None else RunFolder(Path(out))
+    if out is not None:
+        with workplace(RunFolder.named(out)) as place:
+            return written(_answer(problem, mesh, chosen, expect, began), place)
+    return _answer(problem, mesh, chosen, expect, began)
+
+
+def _answer(
+    problem: Problem, mesh: Mesh, chosen: Mapping[str, Element], expect: float | None, began: float
+) -> Solution:
+    """The solution, judged."""
     parts, held, found = _solved(problem, mesh, chosen)
     seconds = time.perf_counter() - began
     verdict = _verdict(parts, found, expect)
@@ -72,10 +81,7 @@ def reference(
     network = element_network(parts, found.u)
     history = tuple({"step": i, "loss": norm**2 / 2} for i, norm in enumerate(found.norms))
     record = record_of(parts, expect)
-    solution = Solution(problem.domain, problem.fields, network, problem.parameters, verdict, history, problem, record)
-    if folder is not None:
-        write_run(solution, folder)
-    return solution
+    return Solution(problem.domain, problem.fields, network, problem.parameters, verdict, history, problem, record)
 
 
 def _solved(problem: Problem, mesh: Mesh, elements: Mapping[str, Element]) -> tuple[Discretisation, Constraint, Found]:

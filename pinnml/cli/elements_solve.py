@@ -58,7 +58,7 @@ def by_elements(
     elements: Mapping[str, Element] | None,
     solver: str | None,
     mesh: Path | None,
-    out: Path | None,
+    out: str | None,
     unused: Mapping[str, object],
 ) -> Solution:
     """The classical answer. unused: options by name that have no meaning here, None where they were not given."""

@@ -16,10 +16,10 @@ from pinnml.cli.progress import shown
 from pinnml.cli.script import load_script
 from pinnml.cli.settings import chosen, dtype_of, points_of
 from pinnml.cli.summary import one_line, print_summary
-from pinnml.cli.terminal import NOT_GOOD, errors_told, messages, results
+from pinnml.cli.terminal import errors_told, exit_status, messages, results
 from pinnml.networks import NETWORKS
 from pinnml.output.records import strict_json
-from pinnml.results import Solution
+from pinnml.results import Solution, verdict_record
 from pinnml.run import Recipe
 from pinnml.solvers import LSGD, SOLVERS, Solver
 
@@ -55,7 +55,7 @@ def solve(
     dtype: Annotated[str, typer.Option(metavar="NAME", help="float64, or float32 for gradient solvers.")] = "float64",
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="The one source of randomness.")] = 0,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="DIR", help="Folder for verdict, history, checkpoint, fields (.vtu) and picture."),
     ] = None,
     json: Annotated[
@@ -69,7 +69,8 @@ def solve(
     solve, keeps the last good state, and still writes and judges it.
 
     Exit status: 0 for a good solution with the promised error, 1 for one that is not, 2 for an error in the script
-    or the options.
+    or the options, 3 for a solution that could not be written, 130 for a solve that was interrupted, whatever its
+    verdict.
     """
     with redirect_stdout(sys.stderr) if json else nullcontext(), errors_told(script, "the solve"):
         loaded = load_script(script)
@@ -87,9 +88,11 @@ def solve(
             with shown(messages(), problem.name, hidden=quiet or json) as callback:
                 options: dict[str, Any] = {"seed": seed, "device": device, "out": out, "callback": callback}
                 solution = recipe.solve(problem, dtype=dtype_of(dtype), **options)
-    _print(solution, out, json=json, quiet=quiet)
-    if not solution.verdict.good:
-        raise typer.Exit(NOT_GOOD)
+    _print(solution, json=json, quiet=quiet)
+    unwritten = out is not None and solution.folder is None
+    if unwritten and (json or quiet):
+        messages().print(solution.verdict.warnings[-1], soft_wrap=True)
+    raise typer.Exit(exit_status(solution, unwritten=unwritten))
 
 
 def _changed(
@@ -112,10 +115,10 @@ def _changed(
     return recipe if points is None else replace(recipe, points=points_of(points))
 
 
-def _print(solution: Solution, out: Path | None, *, json: bool, quiet: bool) -> None:
+def _print(solution: Solution, *, json: bool, quiet: bool) -> None:
     if json:
-        print(strict_json(solution.verdict.to_json()))  # noqa: T201 - not broken into lines as a console would
+        print(strict_json(verdict_record(solution)))  # noqa: T201 - not broken into lines as a console would
     elif quiet:
         results().print(one_line(solution), soft_wrap=True)
     else:
-        print_summary(results(), solution, out)
+        print_summary(results(), solution)

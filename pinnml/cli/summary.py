@@ -25,7 +25,7 @@ def one_line(solution: Solution) -> str:
     return f"{_name(solution)}: {solution.verdict.summary}"
 
 
-def print_summary(console: Console, solution: Solution, out: Path | None) -> None:
+def print_summary(console: Console, solution: Solution) -> None:
     """The whole of it: what was solved, how well, by what, and where it was written."""
     verdict, settings = solution.verdict, solution.settings
     table = Table.grid(padding=(0, 2))
@@ -49,8 +49,8 @@ def print_summary(console: Console, solution: Solution, out: Path | None) -> Non
     for name, value in verdict.parameters_found.items():
         table.add_row("found", f"{name} = {value:.10g}")
     table.add_row("seconds", f"{verdict.seconds:.2f}, and {verdict.seconds_verify:.2f} to judge the solution")
-    if out is not None:
-        table.add_row("files", _files(out))
+    if solution.folder is not None:
+        table.add_row("files", _files(solution.folder))
     table.add_row("verdict", Text("good", "bold green") if verdict.good else Text("not good", "bold red"))
     console.print(table)
     console.print(_grid([(" -", complaint) for complaint in verdict.complaints]))

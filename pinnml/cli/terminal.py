@@ -12,9 +12,20 @@ from rich.text import Text
 
 from pinnml.cli.script import script_error
 from pinnml.errors import PinnmlError
+from pinnml.results import Solution
+from pinnml.solvers import Status
 
-#: Exit statuses: not good, a named error, interrupted.
-NOT_GOOD, REFUSED, INTERRUPTED = 1, 2, 130
+#: Exit statuses: not good, a named error, solved but not written, interrupted.
+NOT_GOOD, REFUSED, UNWRITTEN, INTERRUPTED = 1, 2, 3, 130
+
+
+def exit_status(solution: Solution, *, unwritten: bool) -> int:
+    """How a command ends that has a solution to show; unwritten: its files were asked for, and are not there."""
+    if solution.verdict.status is Status.INTERRUPTED:
+        return INTERRUPTED
+    if unwritten:
+        return UNWRITTEN
+    return 0 if solution.verdict.good else NOT_GOOD
 
 
 def results() -> Console:

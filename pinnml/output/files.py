@@ -15,12 +15,15 @@ from pinnml.errors import SettingsError
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, which takes its place if, and only if, the block ends well.
 
-    Folders that are missing are made. The temporary file is gone afterwards, whatever happened.
+    Folders that are missing are made. What was written is on the disk before it takes the place of anything. The
+    temporary file is gone afterwards, whatever happened.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid4().hex}.part")
     try:
         yield temporary
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

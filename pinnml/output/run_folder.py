@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +15,27 @@ from pinnml.output.records import write_json, write_table
 from pinnml.output.snapshot import Snapshot
 from pinnml.output.vtk import pieces_of, write_pvd, write_vtp, write_vtu
 
+#: What checkpoints begin with, and a part of the file within which that stands.
+CHECKPOINT, BEGINNING = "pinnml checkpoint", 4096
+#: What a process that was killed has left of a file that it wrote.
+PART = re.compile(r"\.[0-9a-f]{32}\.part")
+
 
 @dataclass(frozen=True)
 class RunFolder:
     """A folder for the files of a run; it is made when the first of them is written.
 
     Raises:
-        SettingsError: the path, or a folder above it, is a file or may not be written to.
+        SettingsError: the path is a link to nothing; it, or a folder above it, is a file or may not be written to.
     """
 
     path: Path
 
     def __post_init__(self) -> None:
         path = Path(self.path)
+        if path.is_symlink() and not path.exists():
+            got, cure = f"'{path}', a link to '{os.readlink(path)}', which is not there", "choose another folder"
+            raise SettingsError("a run needs a folder", expected="a folder, or a name that is free", got=got, cure=cure)
         for place in (path, *path.parents):
             if place.exists() and not place.is_dir():
                 raise SettingsError(
@@ -42,6 +53,14 @@ class RunFolder:
                 cure="choose another folder",
             )
         object.__setattr__(self, "path", path)
+
+    @classmethod
+    def named(cls, name: str | Path) -> RunFolder:
+        """The folder of that name. Raises SettingsError as the class does, and where there is no name."""
+        if isinstance(name, str) and not name.strip():
+            cure = 'give it a name, such as "runs/first"; is a variable empty that should hold one?'
+            raise SettingsError("the folder of a run has no name", expected="a folder", got=f"'{name}'", cure=cure)
+        return cls(Path(name))
 
     @property
     def config(self) -> Path:
@@ -83,12 +102,47 @@ class RunFolder:
         """`fields.pvd`: the fields over time; the pieces lie in `fields/`."""
         return self.path / "fields.pvd"
 
-    def clear(self, keep: Sequence[Path] = ()) -> None:
-        """Take away what an earlier run left under the names of this class, and nothing else; `keep` stays."""
-        plain = (self.config, self.verdict, self.history, self.checkpoint, self.picture)
-        for file in {*plain, self.fields, self.cloud, self.series} - set(keep):
-            file.unlink(missing_ok=True)
-        self._drop_pieces(keep=keep)
+    @property
+    def run(self) -> str | None:
+        """What tells the files of one run from those of another; None where no file says it."""
+        found = _record(self.config).get("run") or _record(self.verdict).get("run")
+        return found if isinstance(found, str) else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all files of a run are there: the verdict is written last."""
+        return self.verdict.is_file()
+
+    @property
+    def runs(self) -> dict[str, str]:
+        """By the name of a file, which run it says that it is of; two of them in a folder are a mixture."""
+        found = {file.name: _record(file).get("run") for file in (self.config, self.verdict)}
+        found[self.history.name] = self._run_of_history()
+        return {name: run for name, run in found.items() if isinstance(run, str)}
+
+    def foreign(self) -> list[str]:
+        """The names in the folder that no run has written; all of them, if nothing tells that one was here."""
+        telling = {self.config: _is_config, self.verdict: _is_verdict, self.checkpoint: _is_checkpoint}
+        if not self.path.is_dir():
+            return []
+        there = [each for each in sorted(self.path.iterdir()) if not PART.fullmatch(each.name)]
+        if not any(file.is_file() and is_own(file) for file, is_own in telling.items()):
+            return [each.name for each in there]
+        own = {*telling, self.history, self.picture, self.fields, self.cloud, self.series}
+        strangers = [each for each in there if each not in own or (each in telling and not telling[each](each))]
+        pieces = self.series.with_suffix("")
+        if pieces in strangers and pieces.is_dir():
+            ours = set(pieces_of(self.series))
+            more = [each for each in pieces.iterdir() if each not in ours and not PART.fullmatch(each.name)]
+            strangers = [each for each in strangers if each != pieces] + sorted(more)
+        return [str(each.relative_to(self.path)) for each in strangers]
+
+    def drop_parts(self) -> None:
+        """Take away what a process that was killed has left of files that it wrote."""
+        for folder in (self.path, self.series.with_suffix("")):
+            for each in folder.iterdir() if folder.is_dir() else ():
+                if PART.fullmatch(each.name):
+                    each.unlink(missing_ok=True)
 
     def write_config(self, config: Mapping[str, object]) -> Path:
         """Write `config.json`; see `write_verdict` for what becomes of values."""
@@ -140,3 +194,32 @@ class RunFolder:
         folder = self.series.with_suffix("")
         if stale and not any(folder.iterdir()):
             folder.rmdir()
+
+    def _run_of_history(self) -> str | None:
+        try:
+            with self.history.open(newline="", encoding="utf-8") as stream:
+                return next(csv.DictReader(stream), {}).get("run")
+        except (OSError, ValueError, csv.Error):
+            return None
+
+
+def _record(path: Path) -> Mapping[str, object]:
+    """The JSON of a file by name; empty where there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_config(path: Path) -> bool:
+    return {"network", "solver", "seed"} <= set(_record(path))
+
+
+def _is_verdict(path: Path) -> bool:
+    return {"status", "relative_l2"} <= set(_record(path))
+
+
+def _is_checkpoint(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return CHECKPOINT.encode() in stream.read(BEGINNING)

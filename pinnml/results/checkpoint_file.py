@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import CheckpointError
+from pinnml.output import CHECKPOINT
 from pinnml.output.files import replacing
 
-FORMAT, VERSION = "pinnml checkpoint", 1
+FORMAT, VERSION = CHECKPOINT, 1
 #: The parts of a file beside its format, and what each of them is.
 PARTS = {"version": int, "record": str, "tensors": dict, "checksum": str}
 AGAIN = "save the solution again; files of other programs cannot be read"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,19 @@ import torch
 
 from pinnml.errors import SettingsError
 from pinnml.networks import NetworkSettings
-from pinnml.output import RunFolder
+from pinnml.output import RunFolder, workplace
 from pinnml.problem import Problem, check_posed_at_points
-from pinnml.results import Solution, Verdict, check_known, write_run, write_state
-from pinnml.run.judge import check_of, judge, unjudged
+from pinnml.results import Solution, check_known
+from pinnml.run.judge import check_of, judge
+from pinnml.run.keeping import Keeper, solution_at
 from pinnml.run.loop import Callback, Loop
 from pinnml.run.preparation import begun
 from pinnml.run.recipe import Recipe
 from pinnml.run.record import record_of
 from pinnml.run.request import Request, check_problem
-from pinnml.solvers import Solver, Status
+from pinnml.solvers import Solver
 from pinnml.system.weak import TestSpace
 from pinnml.validation import of_kind, or_none, shown
-
-#: Seconds between checkpoints.
-CHECKPOINT_SECONDS = 30.0
 
 
 def solve(
@@ -49,21 +46,22 @@ def solve(
     """Find fields that satisfy the problem's equations; the verdict on the solution says how well.
 
     network: settings such as MLP(...) or Features(...); by default 400 sine features. solver: by default LSGD().
-    points: collocation points in the interior (by default six for each basis function, and three for each parameter
-    of a KAN), or a mapping region -> number. seed: the one source of randomness. device: by default the CPU. dtype:
+    points: collocation points in the interior (by default six for each basis function, and three for each parameter of
+    a KAN), or a mapping region -> number. seed: the one source of randomness. device: by default the CPU. dtype:
     float64, or float32 for gradient solvers. out: a folder for settings, history, verdict, checkpoint, fields and
-    picture; without it nothing is written. callback: called with a `Progress` after every step; returning True ends
-    the solve. start: a solution of the same fields on the same domain to go on from, with its own network, so that
-    `network` is left out, and from its trainable parameters. rule: how points are drawn: chebyshev (dense towards the
-    faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the verdict. tests: the
-    functions with which the problem's weak form is tested; then it stands for all equations but those for values on
-    the boundary, integrals and measurements. verify: whether a second solve, of which the callback hears nothing,
-    estimates the error and tells what the equations determine.
+    picture, which is this run's alone; without it nothing is written. callback: called with a `Progress` after every
+    step; returning True ends the solve. start: a solution of the same fields on the same domain to go on from, with its
+    own network, so that `network` is left out, and from its trainable parameters. rule: how points are drawn: chebyshev
+    (dense towards the faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the
+    verdict. tests: the functions with which the problem's weak form is tested; then it stands for all equations but
+    those for values on the boundary, integrals and measurements. verify: whether a second solve, of which the callback
+    hears nothing, estimates the error and tells what the equations determine.
 
     Raises ProblemError and its kin where the problem does not hold together, SettingsError and DeviceError for
     options that cannot be. A solve that goes wrong numerically does not raise: its status says so. What a function
-    of the user's raises comes through; the last state is then kept in the checkpoint of `out`. An earlier run in
-    `out` stays as it was until there is something new to write.
+    of the user's raises comes through; a note on the error names the checkpoint with the last state. An earlier run in
+    `out` stays as it was until the new one is whole. A solution that was found is returned whatever the disk does:
+    `verdict.warnings` says what could not be written, and `folder` is None.
     """
     check_problem(problem)
     recipe = Recipe(network, solver, points, expect, rule, tests=tests)
@@ -100,22 +98,21 @@ def _solved(
     if callback is not None and not callable(callback):
         cure = "write a function: def watch(progress): ..."
         raise SettingsError("callback", expected="a function of a Progress", got=shown(callback), cure=cure)
-    folder = None if out is None else RunFolder(Path(out))
+    folder = None if out is None else RunFolder.named(out)
     check_known(problem)
     if recipe.tests is None:
         check_posed_at_points(problem)
-    loop = begun(request, callback)
     if folder is None:
-        return _ended(loop, request)
-    loop.keep = _keeper(folder, request)
-    try:
-        solution = _ended(loop, request)
-    except Exception as error:
-        if loop.steps:
-            _rescue(loop, request, folder, error)
-        raise
-    write_run(solution, folder)
-    return solution
+        return _ended(begun(request, callback), request)
+    with workplace(folder) as place:
+        loop, keeper = begun(request, callback), Keeper(request, place)
+        loop.keep = keeper.now_and_then
+        try:
+            solution = _ended(loop, request)
+        except Exception as error:
+            keeper.rescue(loop, error)
+            raise
+        return keeper.finish(solution)
 
 
 def _ended(loop: Loop, request: Request) -> Solution:
@@ -125,40 +122,4 @@ def _ended(loop: Loop, request: Request) -> Solution:
     loop.record()
     check = check_of(loop, status, request)
     verdict = judge(loop, status, record_of(request, loop.system), seconds, check)
-    return replace(_solution(loop, request, verdict), second=check and check.second)
-
-
-def _keeper(folder: RunFolder, request: Request) -> Callable[[Loop], None]:
-    """What writes the state now and then."""
-    last = time.perf_counter()
-
-    def keep(loop: Loop) -> None:
-        nonlocal last
-        if time.perf_counter() - last > CHECKPOINT_SECONDS:
-            record = record_of(request, loop.system)
-            verdict = judge(loop, Status.INTERRUPTED, record, loop.seconds(), None)
-            write_state(_solution(loop, request, verdict), folder)
-            last = time.perf_counter()
-
-    return keep
-
-
-def _rescue(loop: Loop, request: Request, folder: RunFolder, error: Exception) -> None:
-    """Keep the last state for the user whose function raised an error, and say so on it.
-
-    Nothing of the user's is called again: the verdict stays empty.
-    """
-    verdict = unjudged(loop, record_of(request, loop.system))
-    try:
-        write_state(_solution(loop, request, verdict), folder)
-    except OSError as failure:
-        error.add_note(f"the last state could not be kept: {failure}")
-    else:
-        error.add_note(f"the state after step {loop.steps} is kept in '{folder.checkpoint}'")
-
-
-def _solution(loop: Loop, request: Request, verdict: Verdict) -> Solution:
-    """The solution where the loop stands, with a verdict on it."""
-    system, problem, record = loop.system, request.problem, record_of(request, loop.system)
-    network, parameters = system.network_at(loop.theta), system.parameters_at(loop.theta)
-    return Solution(problem.domain, problem.fields, network, parameters, verdict, tuple(loop.history), problem, record)
+    return replace(solution_at(loop, request, verdict), second=check and check.second)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from math import pi
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from pinnml.networks import NETWORKS
 from pinnml.run import Recipe, prepared
 from pinnml.solvers import SOLVERS
 from tests.helpers.commands import pinnml
+from tests.helpers.places import ROOT
 from tests.helpers.rod import FILES, ROD
+
+RUNS = ROOT / "tests" / "data" / "runs"
 
 
 @pytest.fixture(autouse=True)
@@ -188,13 +192,12 @@ def test_what_is_wrong_is_named_and_an_existing_folder_is_left_as_it_was(folder,
         assert old in text
         text = text.replace(old, new)
     Path("rod.py").write_text(text)
-    Path("run").mkdir()
-    for file in FILES:
-        (Path("run") / file).write_text("of an earlier run")
+    shutil.copytree(RUNS / "rod_features", "run")
+    before = {path.name: path.read_bytes() for path in Path("run").iterdir()}
     result = pinnml("solve", *arguments, "--out", "run", "--quiet")
     assert words in one_error(result)
-    assert {path.name: path.read_text() for path in Path("run").iterdir()} == dict.fromkeys(FILES, "of an earlier run")
-    assert files(folder) == {"run"} | {f"run/{file}" for file in FILES}
+    assert {path.name: path.read_bytes() for path in Path("run").iterdir()} == before
+    assert files(folder) == {"run"} | {f"run/{file}" for file in before}
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
@@ -248,7 +251,7 @@ def test_an_interruption_before_there_is_a_result_leaves_no_half_of_one(folder, 
         assert (result.status, result.out, result.err) == (130, "", "Interrupted.\n")
         assert files(folder) == set()
     else:
-        assert result.status == 1
+        assert result.status == 130
         assert json.loads(Path("run/verdict.json").read_text())["status"] == "interrupted"
         assert {path.name for path in Path("run").iterdir()} == FILES
 

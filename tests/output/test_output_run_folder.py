@@ -164,20 +164,3 @@ def test_fields_that_are_refused_leave_the_old_ones(tmp_path):
     with pytest.raises(ProblemError):
         folder.write_fields([snapshot(0.0), snapshot(0.0)])
     assert names(tmp_path) == before
-
-
-def test_clear_takes_away_its_own_files_only(tmp_path):
-    folder = RunFolder(tmp_path / "run")
-    folder.clear()
-    assert not folder.path.exists()
-    folder.write_config({})
-    folder.write_verdict({})
-    folder.write_history([{"step": 1}])
-    folder.write_fields([snapshot(0.0)])
-    folder.checkpoint.touch()
-    folder.picture.touch()
-    (folder.path / "notes.txt").write_text("mine")
-    (folder.path / "fields" / "sub").mkdir()
-    folder.clear()
-    assert names(tmp_path) == {"run/notes.txt"}
-    assert (folder.path / "fields" / "sub").is_dir()

@@ -62,14 +62,15 @@ def test_a_problem_in_time_is_a_series_and_one_on_points_a_cloud(tmp_path):
     np.testing.assert_allclose(points["u"], places["x"] * places["y"], atol=1e-6)
 
 
-def test_a_second_run_replaces_the_first_and_leaves_other_files_alone(tmp_path):
-    solve(heat.problem(), Features(30, bandwidth=3), points=100, out=tmp_path)
-    (tmp_path / "mine.txt").write_text("keep")
-    solve(poisson.problem(), Features(30, bandwidth=3), points=100, out=tmp_path)
-    names = {file.name for file in tmp_path.iterdir()}
+def test_a_second_run_replaces_all_of_the_first(tmp_path):
+    folder = tmp_path / "run"
+    solve(heat.problem(), Features(30, bandwidth=3), points=100, out=folder)
+    solution = solve(poisson.problem(), Features(30, bandwidth=3), points=100, out=folder)
+    names = {file.name for file in folder.iterdir()}
     assert "fields.vtu" in names
     assert not names & {"fields.pvd", "fields"}
-    assert (tmp_path / "mine.txt").read_text() == "keep"
+    assert solution.folder == folder
+    assert [file.name for file in tmp_path.iterdir()] == ["run"]
 
 
 def test_an_error_before_the_solve_leaves_an_earlier_run_as_it_was(tmp_path):
@@ -114,7 +115,7 @@ def test_an_interruption_from_the_keyboard_keeps_and_saves_what_there_is(tmp_pat
 
 
 def test_checkpoints_are_written_on_the_way(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["pinnml.run.solve"], "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules["pinnml.run.keeping"], "CHECKPOINT_SECONDS", 0.0)
     folder, sizes = tmp_path / "run", []
 
     def callback(progress):
@@ -219,13 +220,16 @@ def breaking(calls: float) -> Problem:
 
 
 def test_an_error_in_the_middle_comes_through_and_the_last_state_is_kept(tmp_path):
-    solve(rod(), **SMALL, out=tmp_path)
-    (tmp_path / "mine.txt").write_text("keep")
+    folder = tmp_path / "run"
+    solve(rod(), **SMALL, out=folder)
+    before = files(folder)
     with pytest.raises(ValueError, match="too late") as raised:
-        solve(breaking(200), MLP(10, 1), Adam(steps=1000), points=40, out=tmp_path)
-    assert any("checkpoint.pt" in note for note in raised.value.__notes__)
-    assert set(files(tmp_path)) == {"checkpoint.pt", "history.csv", "mine.txt"}
-    kept = load(tmp_path / "checkpoint.pt")
+        solve(breaking(200), MLP(10, 1), Adam(steps=1000), points=40, out=folder)
+    assert files(folder) == before
+    (beside,) = (each for each in tmp_path.iterdir() if each != folder)
+    assert any(f"'{beside / 'checkpoint.pt'}'" in note for note in raised.value.__notes__)
+    assert set(files(beside)) == {"checkpoint.pt", "history.csv", "config.json"}
+    kept = load(beside / "checkpoint.pt")
     assert kept.verdict.steps > 0
     assert kept.verdict.status is Status.INTERRUPTED
     assert not kept.verdict.good
@@ -267,6 +271,9 @@ def test_a_run_that_cannot_be_saved_leaves_the_earlier_one(tmp_path, monkeypatch
         raise OSError("the disk is full")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OSError, match="disk is full"):
-        solve(rod(), **SMALL, out=tmp_path)
+    solution = solve(rod(), **SMALL, out=tmp_path)
+    assert solution.verdict.good
+    assert solution.folder is None
+    assert "could not be written" in solution.verdict.warnings[-1]
+    assert "disk is full" in solution.verdict.warnings[-1]
     assert files(tmp_path) == before
