@@ -133,6 +133,15 @@ def write_bare(path: Path, binary: bool = True) -> Path:
     return path
 
 
+def written(path: Path, head: bytes, nodes: tuple[object, list[bytes]], cells: tuple[object, list[bytes]]) -> Path:
+    """A file of Gmsh's from what stands in its header, and the counts and records of its nodes and cells."""
+    data = b"$MeshFormat\n" + head + b"\n$EndMeshFormat\n"
+    for name, (count, records) in ((b"Nodes", nodes), (b"Elements", cells)):
+        data += b"$%s\n%s\n%s\n$End%s\n" % (name, str(count).encode(), b"".join(records), name)
+    path.write_bytes(data)
+    return path
+
+
 #: Formats by name: suffix and meshio's options.
 FORMS: dict[str, tuple[str, dict]] = {
     "gmsh 2.2 text": (".msh", {"file_format": "gmsh22", "binary": False}),
