@@ -1,6 +1,6 @@
 """All promises in one table: errors and seconds of every case, median and worst of five seeds.
 
-    python -m scripts.benchmark                   everything, about 45 minutes on two cores
+    python -m scripts.benchmark                   everything, about two hours on two cores
     python -m scripts.benchmark poisson guide     the bars with these words in their names
     python -m scripts.benchmark --seeds 0 1       fewer seeds
 
@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -24,7 +25,8 @@ from rich.table import Table
 
 from pinnml import KAN, MLP, LevenbergMarquardt, Multilevel
 from pinnml.cli.script import load_script
-from scripts import benchmark_fem, benchmark_jacobian, benchmark_kan, benchmark_lsgd
+from scripts import benchmark_fem, benchmark_jacobian, benchmark_kan, benchmark_lsgd, verdict_study
+from scripts.statements.outcome import Limits
 
 Seeds = tuple[int, ...]
 SCRIPTS = Path(__file__).resolve().parent.parent / "problems"
@@ -148,6 +150,19 @@ def _times(name: str, bar: float, ratio: float | None) -> Row:
     return Row(name, f"{bar:.0f} times faster", f"{ratio:.0f} times", ratio >= bar)
 
 
+def verdicts(seeds: Seeds) -> Iterator[Row]:
+    """Random statements by all ways of `verdict_study`, whatever the seeds."""
+    tasks = [(number, way) for way, count in verdict_study.COUNTS.items() for number in range(count)]
+    with TemporaryDirectory() as folder:
+        rows = list(verdict_study.study(tasks, Limits(), Path(folder) / "rows.csv", jobs=torch.get_num_threads()))
+    for way in verdict_study.COUNTS:
+        found = verdict_study.figures([row for row in rows if row.way == way])
+        false, lost, near = found["false goods"], found["right, not"], found["within ten"]
+        text = f"{false:.0f} false, {lost:.1%} of right ones lost, {near:.1%} of estimates within ten times"
+        met = false == 0 and lost <= 0.02 and near >= 0.95
+        yield Row(f"verdicts, {found['statements']:.0f} by {way}", "0 false, 2 % lost, 95 % near", text, met)
+
+
 BARS: dict[str, Callable[[Seeds], Iterator[Row]]] = {
     bar.name: bar
     for bar in (
@@ -181,6 +196,7 @@ BARS: dict[str, Callable[[Seeds], Iterator[Row]]] = {
     "levels, burgers": levels("burgers", {"nu": 0.01}, 40),
     "levels, interface": levels("interface", {}, 45),
     "splines": splines,
+    "verdicts": verdicts,
 }
 
 
