@@ -164,6 +164,56 @@ def test_files_that_are_no_surfaces_are_named(tmp_path, content):
         Mesh.read(path)
 
 
+DIALECTS = {
+    "end solid": lambda text: text.replace("endsolid", "end solid"),
+    "end of everything": lambda text: text.replace("endloop", "end loop").replace("endfacet", "end facet"),
+    "capitals": str.upper,
+    "Capitals": lambda text: text.replace("solid", "Solid").replace("facet", "Facet").replace("vertex", "Vertex"),
+    "keywords in the name": lambda text: text.replace("part", "my vertex 1 2 part, endsolid facet endfacet loop"),
+    "no name": lambda text: text.replace(" part", ""),
+    "a long name": lambda text: text.replace("part", 300 * "part "),
+    "CRLF": lambda text: text.replace("\n", "\r\n"),
+    "CR": lambda text: text.replace("\n", "\r"),
+    "byte-order mark": lambda text: "\ufeff" + text,
+    "tabs and blanks": lambda text: text.replace("\n", " \n\t  ").replace("vertex ", "vertex\t "),
+    "empty lines": lambda text: "\n\n" + text.replace("\n", "\n\n") + "\n",
+    "Latin-1": lambda text: text.replace("part", "Gehäuse"),
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_text_may_be_written_in_any_dialect(tmp_path, dialect):
+    text = write_text(tmp_path / "plain.stl", cube(2.0)).read_text()
+    (tmp_path / "part.stl").write_bytes(DIALECTS[dialect](text).encode("utf-8" if "mark" in dialect else "latin-1"))
+    solid = Solid.read(tmp_path / "part.stl")
+    assert (solid.measure(), solid.measure("boundary")) == (pytest.approx(8), pytest.approx(24))
+
+
+def test_two_solids_in_a_file_are_both_there(tmp_path):
+    text = write_text(tmp_path / "one.stl", cube()).read_text()
+    other = write_text(tmp_path / "two.stl", cube(2.0, (3, 0, 0))).read_text().replace("endsolid part", "end solid")
+    (tmp_path / "both.stl").write_text(text + other.replace("solid part", "solid facet vertex"))
+    assert Solid.read(tmp_path / "both.stl").measure() == pytest.approx(9)
+
+
+@pytest.mark.parametrize("lines", [1, 2, 40])
+def test_a_text_without_its_end_says_so(tmp_path, lines):
+    text = write_text(tmp_path / "whole.stl", cube()).read_text().splitlines()
+    (tmp_path / "part.stl").write_text("\n".join(text[:-lines]) + "\n")
+    with pytest.raises(MeshError, match="1 solids begin and 0 end") as caught:
+        Solid.read(tmp_path / "part.stl")
+    assert "endsolid" in str(caught.value.cure)
+
+
+def test_bytes_whose_title_is_that_of_text_are_told_by_their_length(tmp_path):
+    path = write_binary(tmp_path / "part.stl", cube())
+    data = path.read_bytes()
+    path.write_bytes(b"solid facet vertex endsolid".ljust(80) + data[80:])
+    assert Solid.read(path).measure() == pytest.approx(1)
+    path.write_bytes(data + b"more")
+    assert Solid.read(path).measure() == pytest.approx(1)
+
+
 @pytest.mark.filterwarnings("error")
 def test_damaged_surfaces_are_solids_or_named_errors(tmp_path, capfd):
     random = np.random.default_rng(0)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pinnml.calculus import Axes
 from pinnml.domains.box import TIME
 from pinnml.errors import MeshError
 
 
-def checked_axes(names: Iterable[str] | None, dimension: int) -> Axes:
-    """The axes of a mesh, all of space: the first of x, y, z if none are named; MeshError for names that cannot be."""
-    given = tuple("xyz"[:dimension] if names is None else names)
+def checked_axes(names: Iterable[str] | None, columns: Sequence[int]) -> Axes:
+    """The axes of a mesh, all of space: these of x, y, z if none are named; MeshError for names that cannot be."""
+    given, dimension = tuple("xyz"[column] for column in columns) if names is None else tuple(names), len(columns)
     sound = all(isinstance(name, str) and name.isidentifier() and name != TIME for name in given)
     if len(given) != dimension or len(set(given)) != dimension or not sound:
         raise MeshError(

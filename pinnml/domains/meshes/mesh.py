@@ -33,8 +33,9 @@ from pinnml.errors import MeshError, unknown_name
 class Mesh:
     """Cells of one kind with named parts and faces: `Mesh.read("plate.msh")`, or from arrays.
 
-    points (N, s), or (N, 3) with zeros; cells (C, g) of a kind by meshio's name, nodes in the order of files;
-    parts: name -> numbers of cells; faces: name -> numbers of the corners of facets (f, c), outside or between cells.
+    points (N, s), or (N, 3) in a plane along axes at any height; cells (C, g) of a kind by meshio's name, nodes in the
+    order of files; parts: name -> numbers of cells; faces: name -> numbers of the corners of facets (f, c), outside or
+    between cells. axes: names of the coordinates; else those of x, y, z along which the mesh extends.
     Regions: "interior", every part, "boundary" (all outer facets), every group of facets, and "unnamed boundary" where
     some outer facets have a name and others have none.
 
@@ -56,11 +57,11 @@ class Mesh:
         faces: Mapping[str, Any] | None = None,
         axes: Iterable[str] | None = None,
     ):
-        points, cells, kind, number = sound_nodes(points, cells, kind)
-        self._axes = checked_axes(axes, points.shape[1])
-        self._cells = oriented(points, cells, kind)
+        nodes = sound_nodes(points, cells, kind)
+        self._axes = checked_axes(axes, nodes.axes)
+        self._cells = oriented(nodes.points, nodes.cells, nodes.kind)
         self._facets = facets_of(self._cells)
-        self._groups = groups_of(self._cells, self._facets, parts or {}, faces or {}, number)
+        self._groups = groups_of(self._cells, self._facets, parts or {}, faces or {}, nodes.number)
         self._outline = Box(**{n: Interval(*ends) for n, ends in zip(self._axes.names, self.bounds, strict=True)})
 
     @classmethod

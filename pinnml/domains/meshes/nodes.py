@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,25 +12,41 @@ from pinnml.errors import MeshError
 
 #: Two nodes are in one place within this part of the diagonal of the bounding box.
 SAME_PLACE = 1e-10
+#: A mesh does not extend along an axis if it does so by less than this part of its size: files round their numbers.
+FLAT = 1e-9
 #: Beyond this a volume is not a number any more.
 LARGEST = 1e90
 
 
-def sound_nodes(points: Any, cells: Any, kind: str) -> tuple[np.ndarray, np.ndarray, str, np.ndarray]:
-    """Points (N, s), cells (C, g) and their kind, and the new number (N0,) of every point given, -1 if it is unused.
+class Nodes(NamedTuple):
+    """Points (N, s), cells (C, g) and their kind.
 
-    Serendipity cells are completed, unused points dropped, the axes beyond those of the cells dropped where they are
-    zero. Raises MeshError for arrays that do not fit, and for two points in one place.
+    number (N0,): the new number of every point given, -1 if it is unused. axes (s,): the columns given that are left.
+    """
+
+    points: np.ndarray
+    cells: np.ndarray
+    kind: str
+    number: np.ndarray
+    axes: list[int]
+
+
+def sound_nodes(points: Any, cells: Any, kind: str) -> Nodes:
+    """The nodes of cells: serendipity cells are completed, unused points dropped.
+
+    Of more axes than the cells have those are dropped along which the mesh does not extend. Raises MeshError for
+    arrays that do not fit, for a mesh that does not lie flat in them, and for two points in one place.
     """
     points, cells = _checked(points, cells, kind)
     given = len(points)
     points, cells, kind = completed(points, cells, kind)
     used, flat = np.unique(cells, return_inverse=True)
-    points = _flat(points[used], FILE_KINDS[kind].dimension)
+    axes = _axes(points[used], FILE_KINDS[kind].dimension)
+    points = points[used][:, axes]
     _check_apart(points)
     number = np.full(given, -1)
     number[used[used < given]] = np.flatnonzero(used < given)
-    return points, flat.reshape(cells.shape), kind, number
+    return Nodes(points, flat.reshape(cells.shape), kind, number, axes)
 
 
 def whole_numbers(what: str, values: Any, columns: int | None, below: int) -> np.ndarray:
@@ -71,19 +87,19 @@ def _checked(points: Any, cells: Any, kind: str) -> tuple[np.ndarray, np.ndarray
     return points, cells
 
 
-def _flat(points: np.ndarray, dimension: int) -> np.ndarray:
-    """The first axes only, as many as the cells have; MeshError if the others are not zero."""
-    size = np.ptp(points, axis=0).max()
-    rest = np.abs(points[:, dimension:]).max(initial=0.0)
-    if rest > 1e-12 * size:
-        axes = " and ".join("xyz"[dimension : points.shape[1]])
+def _axes(points: np.ndarray, dimension: int) -> list[int]:
+    """The columns of points (N, s0) along which cells of a dimension lie; MeshError if they extend along more."""
+    extent = np.ptp(points, axis=0)
+    surplus = points.shape[1] - dimension
+    flat = np.flatnonzero(extent <= FLAT * extent.max())[-surplus:] if surplus else []
+    if len(flat) < surplus:
         raise MeshError(
             f"a mesh of {'lines' if dimension == 1 else 'faces'} that does not lie flat",
-            expected=f"{axes} = 0 everywhere",
-            got=f"{axes} up to {rest:g}",
-            cure="turn and move it there; a mesh of a volume needs its cells saved too, a closed surface is a Solid",
+            expected=f"points that extend along {dimension} of the axes x, y, z",
+            got=", ".join(f"{name} from {x.min():g} to {x.max():g}" for name, x in zip("xyz", points.T, strict=False)),
+            cure="turn it into a plane; a mesh of a volume needs its cells saved too, a closed surface is a Solid",
         )
-    return points[:, :dimension]
+    return [axis for axis in range(points.shape[1]) if axis not in flat]
 
 
 def _check_apart(points: np.ndarray) -> None:

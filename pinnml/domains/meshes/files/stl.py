@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -21,23 +22,37 @@ def read_stl(path: str | os.PathLike[str]) -> np.ndarray:
         raise MeshError(message, expected="a file", got=str(path), cure="look at the path")
     data = path.read_bytes()
     try:
-        triangles = _text(data) if data.lstrip()[:5].lower() == b"solid" and b"facet" in data[:1000] else _binary(data)
+        triangles = _binary(data) if _is_binary(data) else _text(data)
     except ValueError as error:
-        cure = "write it again, or look at it in the program that it comes from"
+        cure = "save it again; of a file in text the last line is `endsolid`"
         message = f"surface '{path.name}': the file cannot be read"
         raise MeshError(message, expected="a whole .stl file", got=error, cure=cure) from None
     return triangles.astype(np.float64)
 
 
+def _is_binary(data: bytes) -> bool:
+    """Whether it is as long as the triangles announced, or longer without the words of text, or does not begin so."""
+    announced = 84 + 50 * int.from_bytes(data[80:84], "little")
+    begins = re.match(rb"(\xef\xbb\xbf)?\s*solid\b", data, re.IGNORECASE)
+    wordless = re.search(rb"\bfacet\b", data, re.IGNORECASE) is None and len(data) > announced
+    return len(data) == announced or begins is None or wordless
+
+
 def _text(data: bytes) -> np.ndarray:
-    words = data.split()
-    if words.count(b"endsolid") < 1:
-        raise ValueError("it has no end")
+    """Names, which may hold any word, stand on the lines that begin and end a solid; the rest is words and numbers."""
+    text = re.sub(rb"\r\n?", b"\n", data.removeprefix(b"\xef\xbb\xbf").lower())
+    text = re.sub(rb"(?m)^[ \t]*end[ \t]*solid\b.*$", b" endsolid ", text)
+    text = re.sub(rb"(?m)^[ \t]*solid\b.*$", b" solid ", text)
+    words = re.sub(rb"\bend\s+(?=loop\b|facet\b)", b"end", text).split()
+    begun, ended, facets = (words.count(word) for word in (b"solid", b"endsolid", b"endfacet"))
+    if begun != ended or words[-1] != b"endsolid":
+        raise ValueError(
+            f"{begun} solids begin and {ended} end: the rest of the file is missing, or only its last line"
+        )
     starts = [place for place, word in enumerate(words) if word == b"vertex"]
-    numbers = np.array([words[start + 1 : start + 4] for start in starts if start + 4 <= len(words)], dtype=np.float64)
-    if not len(starts) or len(numbers) % 3 or len(numbers) != 3 * words.count(b"endfacet"):
-        raise ValueError(f"{len(starts)} corners of {words.count(b'endfacet')} triangles")
-    return numbers.reshape(-1, 3, 3)
+    if not starts or len(starts) != 3 * facets:
+        raise ValueError(f"{len(starts)} corners of {facets} triangles")
+    return np.array([words[start + 1 : start + 4] for start in starts]).astype(np.float64).reshape(-1, 3, 3)
 
 
 def _binary(data: bytes) -> np.ndarray:
