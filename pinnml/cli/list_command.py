@@ -16,27 +16,48 @@ from pinnml.cli.script import REQUIRED, Script, load_script
 from pinnml.cli.terminal import NOT_GOOD, errors_told, results
 from pinnml.errors import PinnmlError, ScriptError
 
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of problem scripts.")]
+Folder = Annotated[
+    Path | None,
+    typer.Argument(metavar="FOLDER", help="A folder of problem scripts; if left out, problems, here or of pinnml."),
+]
+#: The problem scripts that come with pinnml's source.
+OWN = Path(__file__).parents[2] / "problems"
 
 
-def list_scripts(folder: Folder = Path("problems")) -> None:
+def list_scripts(folder: Folder = None) -> None:
     """List the problem scripts of a folder: cases, parameters with their defaults, and the error they promise.
 
-    Files whose names begin with an underscore are left out. Exit status: 1 if a script is broken.
+    Without a folder those in `problems` of the working directory, else those that come with pinnml's source. Files
+    whose names begin with an underscore are left out. Exit status: 1 if a script is broken.
     """
     console, broken = results(), 0
     with errors_told():
-        if not folder.is_dir():
-            raise ScriptError(
-                f"there is no folder '{folder}'",
-                expected="a folder of problem scripts",
-                got="a file" if folder.exists() else "nothing of that name",
-                cure="name one: pinnml list FOLDER",
-            )
-        for path in sorted(folder.glob("[!_]*.py")):
+        found = _found(folder)
+        scripts = sorted(found.glob("[!_]*.py"))
+        if not scripts:
+            cure = "name another: pinnml list FOLDER; pinnml new NAME writes a script to begin with"
+            raise ScriptError(f"no problem scripts in '{found}'", expected="*.py", got="none", cure=cure)
+        console.print(Text(f"Problem scripts in {found.resolve()}\n", "dim"), soft_wrap=True)
+        for path in scripts:
             broken += not _print_script(console, path)
     if broken:
         raise typer.Exit(NOT_GOOD)
+
+
+def _found(folder: Path | None) -> Path:
+    """The folder that was named, or the first there is of those that are looked at; ScriptError for none."""
+    here = Path("problems")
+    looked_at = (here, OWN) if folder is None else (folder,)
+    for each in looked_at:
+        if each.is_dir():
+            return each
+    cure = "name one: pinnml list FOLDER; pinnml new NAME writes a script to begin with"
+    raise ScriptError(
+        f"there is no folder '{looked_at[0]}'",
+        expected="a folder of problem scripts",
+        got="a file" if looked_at[0].exists() else "nothing of that name" + ", and none with pinnml" * (folder is None),
+        cure=cure,
+    )
 
 
 def _print_script(console: Console, path: Path) -> bool:

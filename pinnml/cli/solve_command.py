@@ -17,9 +17,13 @@ from pinnml.cli.script import load_script
 from pinnml.cli.settings import chosen, dtype_of, points_of
 from pinnml.cli.summary import one_line, print_summary
 from pinnml.cli.terminal import errors_told, exit_status, messages, results
+from pinnml.domains.rules import RULES
+from pinnml.errors import SettingsError
 from pinnml.networks import NETWORKS
+from pinnml.output import RunFolder
 from pinnml.output.records import strict_json
-from pinnml.results import Solution, verdict_record
+from pinnml.problem import Problem
+from pinnml.results import Solution, described, load, verdict_record
 from pinnml.run import Recipe
 from pinnml.solvers import LSGD, SOLVERS, Solver
 
@@ -47,6 +51,17 @@ def solve(
         Path | None,
         typer.Option(metavar="MESH", help="Solve by finite elements instead, on the mesh of this file."),
     ] = None,
+    rule: Annotated[str | None, typer.Option(metavar="NAME", help=f"How points are drawn: {', '.join(RULES)}.")] = None,
+    expect: Annotated[
+        float | None, typer.Option(metavar="ERROR", help="The relative L2 error that is promised, for the verdict.")
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Begin with the solution of this run, its folder or checkpoint."),
+    ] = None,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", metavar="", help="No second solve: the error is not estimated.")
+    ] = False,
     steps: Annotated[int | None, typer.Option(metavar="N", help="At most so many steps.")] = None,
     seconds: Annotated[float | None, typer.Option(metavar="S", help="At most so many seconds.")] = None,
     device: Annotated[
@@ -79,20 +94,40 @@ def solve(
         recipe = loaded.recipe(**values)
         if is_classical(solver, reference):
             unused = {"network": network, "points": points, "steps": steps, "seconds": seconds, "device": device}
-            unused["tests"] = tests
+            unused |= {"tests": tests, "rule": rule, "expect": expect, "start": start}
+            unused |= {"no-verify": True if no_verify else None}
             solution = by_elements(problem, recipe.elements, solver, reference, out, unused)
         else:
             recipe = _changed(recipe, solver, network, points, steps, seconds)
+            recipe = replace(recipe, **{n: v for n, v in (("rule", rule), ("expect", expect)) if v is not None})
+            begin = None if start is None else started(start, problem, recipe, network)
             if tests is not None:
                 recipe = replace(recipe, tests=test_space(problem, recipe, tests))
             with shown(messages(), problem.name, hidden=quiet or json) as callback:
-                options: dict[str, Any] = {"seed": seed, "device": device, "out": out, "callback": callback}
+                options: dict[str, Any] = {
+                    "start": begin,
+                    "verify": not no_verify,
+                    "seed": seed,
+                    "device": device,
+                    "out": out,
+                    "callback": callback,
+                }
                 solution = recipe.solve(problem, dtype=dtype_of(dtype), **options)
     _print(solution, json=json, quiet=quiet)
     unwritten = out is not None and solution.folder is None
     if unwritten and (json or quiet):
         messages().print(solution.verdict.warnings[-1], soft_wrap=True)
     raise typer.Exit(exit_status(solution, unwritten=unwritten))
+
+
+def started(path: Path, problem: Problem, recipe: Recipe, network: str | None) -> Solution:
+    """The solution of a run, its folder or checkpoint; the script's network has the functions that no file holds."""
+    if network is not None:
+        cure = "leave --network out, or --start to begin anew"
+        raise SettingsError("--start and --network", expected="one of them", got=f"--network {network}", cure=cure)
+    checkpoint = RunFolder(path).checkpoint if path.is_dir() else path
+    own = recipe.network is not None and described(recipe.network)["functions"]
+    return load(checkpoint, problem=problem, network=recipe.network if own else None)
 
 
 def _changed(

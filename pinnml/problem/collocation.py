@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 
@@ -59,16 +59,39 @@ def counts(problem: Problem, points: int | Mapping[str, int], terms: Sequence[Te
             cure="leave it out, or give the problem a data set of fewer points",
         )
     interior = asked.get("interior") or max(asked.values())
-    borne = dict.fromkeys(term.region for term in problem.terms)
+    borne = {term.region: written(problem, term) for term in problem.terms}
+    if "boundary" in asked and "boundary" not in borne:
+        asked |= _shared(problem, asked, borne, interior)
     if bare := [region for region in asked if region not in borne and region != "interior"]:
+        given = [name for name in (() if isinstance(points, int) else points) if problem.canonical(name) == bare[0]]
         raise SettingsError(
-            f"points in '{bare[0]}'",
-            expected=f"regions that bear an equation: {', '.join(borne)}",
-            got=f"'{bare[0]}', on which there is none",
+            f"points in '{given[0]}'",
+            expected=f"regions that bear an equation: {', '.join(borne.values())}",
+            got=f"'{given[0]}', on which there is none",
             cure="name those regions one by one, or leave this one out",
         )
     regions = dict.fromkeys(term.region for term in terms)
     return {r: asked.get(r) or (1 if r in problem.data else problem.domain.shares(r, interior)) for r in regions}
+
+
+def _shared(problem: Problem, asked: dict[str, int], borne: Iterable[str], interior: int) -> dict[str, int]:
+    """The points of "boundary" shared out among the sides that bear equations and have no number of their own.
+
+    They are taken out of `asked`, where there are such sides.
+    """
+    domain = problem.domain
+    between = domain.interfaces if isinstance(domain, (Mesh, MeshTimes)) else ()
+    sides = [region for region in borne if region not in (*problem.data, *between) and domain.has_normal(region)]
+    shares = {region: domain.shares(region, interior) for region in sides if region not in asked}
+    if not shares:
+        return {}
+    n, total = asked.pop("boundary"), sum(shares.values())
+    return {region: max(round(n * share / total), 1) for region, share in shares.items()}
+
+
+def written(problem: Problem, term: Term) -> str:
+    """The region of an equation as the problem names it, "x=0" for "x=min"."""
+    return next((name for name in term.equation.on if problem.canonical(name) == term.region), term.region)
 
 
 def drawn(problem: Problem, region: str, n: int, generator: torch.Generator, rule: str) -> Sample:

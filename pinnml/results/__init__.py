@@ -14,7 +14,7 @@ from pinnml.results.known_solution import (
 from pinnml.results.loading import load
 from pinnml.results.provenance import provenance
 from pinnml.results.run_files import of_run, told, verdict_record, warned, write_state, written
-from pinnml.results.settings_record import described, network_settings
+from pinnml.results.settings_record import described
 from pinnml.results.solution import Solution
 from pinnml.results.verdict import Verdict
 from pinnml.results.views import history, panels, snapshots

@@ -16,6 +16,7 @@ from pinnml.errors import CheckpointError
 from pinnml.networks import Network, NetworkSettings
 from pinnml.problem import Field, Problem
 from pinnml.results.checkpoint_file import read_archive
+from pinnml.results.file_needs import check_given
 from pinnml.results.settings_record import network_settings, parts_there
 from pinnml.results.solution import Solution
 from pinnml.results.verdict import Verdict
@@ -25,8 +26,8 @@ def load(path: str | Path, problem: Problem | None = None, network: NetworkSetti
     """The solution that `Solution.save` wrote, on the CPU.
 
     Without its problem the fields can be called; errors, residuals and integrals ask for it, and so do fields
-    that come out of an ansatz. `network` is needed for a wrapped module or an `inputs` function, which a file
-    cannot hold. Raises CheckpointError for a file that does not fit.
+    that come out of an ansatz or lie on a mesh. `network` is needed for a wrapped module or an `inputs` function, which
+    a file cannot hold. Raises CheckpointError for a file that does not fit, or that needs more than was given.
     """
     record, tensors = read_archive(path)
     with parts_there():
@@ -38,13 +39,7 @@ def load(path: str | Path, problem: Problem | None = None, network: NetworkSetti
         parameters = {str(name): float(value) for name, value in record["parameters"].items()}
         history = tuple(dict(row) for row in record["history"])
         is_same = problem is None or same_domain(saved, problem.domain.to_json())
-    if problem is None and ansatz:
-        raise CheckpointError(
-            "these fields come out of an ansatz",
-            expected="the problem, which holds the ansatz",
-            got="a file alone",
-            cure="give the problem: load(path, problem=...)",
-        )
+    check_given(settings, domain, problem, network, ansatz=bool(ansatz))
     if problem is not None and problem.fields != fields:
         names = [", ".join(f.name for f in each) for each in (problem.fields, fields)]
         expected, got = names if names[0] != names[1] else (str(problem.fields), str(fields))
@@ -85,7 +80,7 @@ def _built(
 def _elements(record: Mapping[str, Any], problem: Problem | None, tensors: Mapping[str, Tensor]) -> Network:
     """Finite-element fields on the mesh of the problem."""
     if problem is None or not isinstance(problem.domain, Mesh):
-        cure = "give the problem: load(path, problem=...); fields on a mesh of their own cannot be read back"
+        cure = "fields on a mesh of their own cannot be read back: solve again"
         raise CheckpointError("these are fields on a mesh", expected="the problem on that mesh", got="none", cure=cure)
     with parts_there():
         words = {field.name: record["elements"][field.name] for field in problem.fields}

@@ -25,23 +25,10 @@ def described(settings: Any) -> dict[str, Any]:
 
 
 def network_settings(record: Mapping[str, Any]) -> NetworkSettings:
-    """The settings that a solution's record describes.
-
-    Raises CheckpointError where they hold a module or function, which no record does.
-    """
+    """The settings that a solution's record describes, of plain options alone; see `check_given` for others."""
     with parts_there():
-        kind, functions = record["kind"], list(record["functions"])
-        known = NETWORKS.get(kind)
-        options = {key: value for key, value in record.items() if key not in ("kind", "functions", "settled")}
-    if known is None or functions:
-        raise CheckpointError(
-            "the network holds a module or function of yours, which a file cannot",
-            expected=f"one of {', '.join(NETWORKS)}, of plain options",
-            got=kind + "".join(f" with {name}" for name in functions),
-            cure="give the settings again: load(path, network=...)",
-        )
-    with parts_there():
-        return known(**options)
+        hidden = ("kind", "functions", "settled")
+        return NETWORKS[record["kind"]](**{key: value for key, value in record.items() if key not in hidden})
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from pinnml import Features, load
+from pinnml.cli.list_command import OWN
 from pinnml.cli.script import load_script
 from pinnml.networks import NETWORKS
 from pinnml.run import Recipe, prepared
@@ -319,9 +320,30 @@ def test_list_marks_a_broken_script_and_goes_on() -> None:
     assert "A rod under load." in result.out
 
 
-def test_list_of_a_folder_that_is_not_there_is_a_named_error() -> None:
-    assert "there is no folder 'problems'" in one_error(pinnml("list"))
-    assert "a file" in one_error(pinnml("list", "rod.py"))
+def test_list_of_a_folder_that_is_not_there_or_holds_nothing_is_a_named_error(monkeypatch) -> None:
+    monkeypatch.setattr("pinnml.cli.list_command.OWN", Path("nowhere"))
+    error = one_error(pinnml("list"))
+    assert "there is no folder 'problems'" in error
+    assert "and none with pinnml" in error
+    assert "there is no folder 'rod.py'" in one_error(pinnml("list", "rod.py"))
+    Path("empty").mkdir()
+    assert "no problem scripts in 'empty'" in one_error(pinnml("list", "empty"))
+
+
+def test_list_without_a_folder_says_what_it_looks_at(folder, monkeypatch) -> None:
+    """The folder `problems` of the working directory; where there is none, that of pinnml's source."""
+    monkeypatch.setattr("pinnml.cli.list_command.OWN", folder / "with_pinnml")
+    for name in ("with_pinnml", "problems"):
+        (folder / name).mkdir()
+        (folder / name / "beam.py").write_text(ROD.split("def recipe")[0].replace("A rod under load.", name))
+        result = pinnml("list")
+        assert result.status == 0
+        assert result.out.startswith(f"Problem scripts in {folder / name}\n")
+        assert name in [line.strip() for line in result.out.splitlines()]
+
+
+def test_the_problems_of_the_source_are_there() -> None:
+    assert (OWN / "poisson.py").is_file()
 
 
 @pytest.mark.parametrize("name", ["heat", "heat.py", "sub/heat"])

@@ -324,5 +324,5 @@ def test_what_solve_would_refuse_is_refused(residual, error) -> None:
 def test_the_network_and_points_of_the_recipe_are_tried_too() -> None:
     with pytest.raises(SettingsError, match="no derivative of the order"):
         check(rod(), Recipe(MLP(8, activation="relu"), points=100))
-    with pytest.raises(SettingsError, match="points in 'x=min'"):
+    with pytest.raises(SettingsError, match="points in 'x=0'"):
         check(rod(), Recipe(points={"interior": 100, "x=0": 10}))

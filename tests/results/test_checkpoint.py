@@ -18,17 +18,20 @@ from pinnml import (
     Features,
     Graded,
     LevenbergMarquardt,
+    Mesh,
     Parameter,
     Periodic,
     Points,
     Problem,
     Wrapped,
+    laplacian,
     load,
     solve,
 )
 from pinnml.errors import CheckpointError
 from pinnml.results.checkpoint_file import checksum, write_archive
 from problems import burgers, heat, maxwell, poisson
+from tests.helpers.places import MESHES
 
 QUICK = LSGD(hidden="fixed")
 POINTS = np.random.default_rng(2).random((9, 2))
@@ -96,6 +99,26 @@ def test_fields_from_an_ansatz_ask_for_the_problem(tmp_path):
     with pytest.raises(CheckpointError, match="ansatz"):
         load(path)
     again = load(path, problem=burgers.problem())
+    np.testing.assert_array_equal(again(POINTS)["u"], solution(POINTS)["u"])
+
+
+def test_all_that_a_file_needs_beside_it_is_named_at_once(tmp_path):
+    """An inputs function on a mesh needs the function and the mesh; each alone is asked for alone."""
+    laws = (Equation(lambda u: -laplacian(u) - 1, name="balance"), Equation(lambda u: u, on="boundary", name="rim"))
+    problem = Problem(domain=Mesh.read(MESHES / "disc.msh"), fields="u", equations=laws)
+    network = Features(20, bandwidth=3, inputs=lambda x, y: (x, y, x**2 + y**2))
+    solution = solve(problem, network, QUICK, points=100, verify=False)
+    path = solution.save(tmp_path / "saved.pt")
+    with pytest.raises(CheckpointError) as caught:
+        load(path)
+    text = str(caught.value)
+    assert "the problem, on whose mesh" in text
+    assert "load(path, problem=..., network=Features(count=20, bandwidth=[3.0, 3.0, 3.0], inputs=...))" in text
+    for given, told in ({"network": network}, "problem=...)"), ({"problem": problem}, "(path, network=Features("):
+        with pytest.raises(CheckpointError) as caught:
+            load(path, **given)
+        assert told in str(caught.value)
+    again = load(path, problem=problem, network=network)
     np.testing.assert_array_equal(again(POINTS)["u"], solution(POINTS)["u"])
 
 
