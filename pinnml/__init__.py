@@ -2,7 +2,7 @@
 
 from pinnml.calculus import cross, curl, div, dot, grad, laplacian, normal_derivative
 from pinnml.classical import modes, reference
-from pinnml.domains import Box, Graded, Mesh, Parameter, Periodic, Points, Solid
+from pinnml.domains import Box, Graded, Mesh, Parameter, Parts, Periodic, Points, Solid
 from pinnml.elements import Element
 from pinnml.networks import KAN, MLP, Features, MultichannelMLP, Wrapped
 from pinnml.problem import Equation, Problem, Weak
@@ -28,6 +28,7 @@ __all__ = [
     "MultichannelMLP",
     "Multilevel",
     "Parameter",
+    "Parts",
     "Periodic",
     "Points",
     "Problem",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 from pinnml.calculus.jet import Jet
 from pinnml.calculus.vector import Vector
 from pinnml.errors import ShapeError
@@ -84,6 +86,18 @@ def normal_derivative(u: Any, normal: Vector) -> Any:
     if isinstance(u, Vector):
         return Vector(normal_derivative(component, normal) for component in u)
     return grad(u).dot(normal)
+
+
+def jump(q: Any) -> Any:
+    """[q] = q behind an interface less q before it, of a field at pairs of points on its two sides, the same at both."""
+    if isinstance(q, Vector):
+        return Vector(jump(component) for component in q)
+
+    def difference(values: Tensor) -> Tensor:
+        pairs = values.unflatten(-1, (-1, 2))
+        return (pairs[..., 1] - pairs[..., 0]).repeat_interleave(2, dim=-1)
+
+    return difference(q) if isinstance(q, Tensor) else _jet(q, "jump").map(difference)
 
 
 def _jet(u: Any, name: str) -> Jet:

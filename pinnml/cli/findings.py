@@ -15,7 +15,7 @@ from pinnml.domains import Sample
 from pinnml.elements import checked_mesh, elements_of
 from pinnml.errors import PinnmlError
 from pinnml.networks import Features, Network
-from pinnml.problem import WEAK_FORM, Field, Problem, bare_faces
+from pinnml.problem import WEAK_FORM, Field, Problem, bare_faces, sided
 from pinnml.run import Recipe, prepared
 from pinnml.system import Block
 from pinnml.system.weak import weak_residual
@@ -199,8 +199,8 @@ def _sample(problem: Problem, region: str, integral: bool, generator: torch.Gene
     if region in problem.data:
         return problem.data[region].all()
     if integral:
-        return problem.domain.sample(region, GAUSS_POINTS, generator, "gauss")
-    return problem.domain.held_out(region, POINTS, generator)
+        return sided(problem, region, problem.domain.sample(region, GAUSS_POINTS, generator, "gauss"))
+    return sided(problem, region, problem.domain.held_out(region, POINTS, generator))
 
 
 def _derivatives(block: Block, seen: Sequence[Tensor]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Where problems live: boxes, meshes and scattered points."""
 
-from pinnml.domains.box import TIME, Box, Graded, Parameter, Periodic
+from pinnml.domains.box import TIME, Box
+from pinnml.domains.intervals import Graded, Parameter, Parts, Periodic
 from pinnml.domains.meshes.mesh import Mesh
 from pinnml.domains.meshes.mesh_record import MeshRecord
 from pinnml.domains.meshes.solid import Solid

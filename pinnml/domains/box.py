@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,71 +12,23 @@ import torch
 from torch import Tensor
 
 from pinnml.calculus import Axes, Jet
+from pinnml.domains.intervals import Graded, Interval, Parameter, Parts, Periodic
 from pinnml.domains.records import READERS
 from pinnml.domains.rules import spanning_box, unit_points
 from pinnml.domains.sample import Grid, Sample
 from pinnml.errors import DomainError, unknown_name
-from pinnml.validation import finite, positive
 
 TIME = "t"
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An axis from `low` to `high` with a face at either end."""
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        for name in ("low", "high"):
-            finite(f"the end '{name}' of an axis", getattr(self, name), error=DomainError)
-        if not self.low < self.high:
-            cure = "write the lower end first, as in (0, 1)"
-            raise DomainError("an axis needs two ends", expected="low < high", got=(self.low, self.high), cure=cure)
-
-    def placed(self, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """Points of the axis from points of (0, 1), and the derivative of the one by the other, both (n,)."""
-        length = self.high - self.low
-        return self.low + length * unit, torch.full_like(unit, length)
-
-
-@dataclass(frozen=True)
-class Periodic(Interval):
-    """An axis whose ends are one point: fields are periodic along it exactly, and it has no faces."""
-
-
-@dataclass(frozen=True)
-class Parameter(Interval):
-    """An axis that is neither space nor time: solve for a range of parameters at once."""
-
-
-@dataclass(frozen=True)
-class Graded(Interval):
-    """An interval whose points gather around a layer: their density falls as 1 / sqrt(width^2 + (x - at)^2)."""
-
-    at: float = 0.0
-    width: float = 0.01
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        finite("the place of a layer, `at`,", self.at, error=DomainError)
-        positive("the width of a graded axis", self.width, error=DomainError)
-
-    def placed(self, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """The points x = at + width sinh(s), s uniform, and dx/d(unit)."""
-        first, last = (math.asinh((end - self.at) / self.width) for end in (self.low, self.high))
-        s = first + (last - first) * unit
-        return self.at + self.width * torch.sinh(s), (last - first) * self.width * torch.cosh(s)
 
 
 class Box:
     """The product of named intervals, such as `Box(x=(0, 1), y=Periodic(0, 2 * pi), t=(0, 5))`.
 
     The axis `t` is time; axes given as `Parameter(low, high)` are parameters; all others are space. Points gather
-    around a layer along a `Graded` axis. Regions:
-    "interior", "boundary" (the faces of space), "initial" (the lower face of time), and every face by name,
-    such as "x=0" or "x=min". Raises DomainError for an axis that cannot be.
+    around a layer along a `Graded` axis. Along `Parts(0, 0.5, 1)` fields may jump and kink at 0.5. Regions:
+    "interior", "boundary" (the faces of space), "initial" (the lower face of time), "interface" (all places where
+    parts meet), and every face and interface by name, such as "x=0" or "x=min". Raises DomainError for an axis that
+    cannot be.
     """
 
     def __init__(self, **axes: tuple[float, float] | Interval):
@@ -85,6 +37,9 @@ class Box:
         self._intervals = {name: _interval(name, ends) for name, ends in axes.items()}
         space = (n for n, i in self._intervals.items() if n != TIME and not isinstance(i, Parameter))
         self._axes = Axes(tuple(axes), tuple(space))
+        if isinstance(self._intervals.get(TIME), Parts):
+            cure = "solve up to that time, and go on from what is found"
+            raise DomainError("time in parts", expected=f"{TIME}=(start, end)", got=self._intervals[TIME], cure=cure)
 
     def __repr__(self) -> str:
         return f"Box({', '.join(f'{name}={_written(i)}' for name, i in self._intervals.items())})"
@@ -108,13 +63,18 @@ class Box:
     def regions(self) -> tuple[str, ...]:
         """All regions, faces written with their numbers."""
         faces = [f"{name}={_number(end)}" for name in self._open() for end in _ends(self._intervals[name])]
-        general = ["interior"] + ["boundary"] * bool(self._space_faces()) + ["initial"] * (TIME in self._open())
-        return (*general, *faces)
+        return (*self._general(), *faces, *self.interfaces)
+
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """Where parts meet, by name."""
+        axes = {name: interval for name, interval in self._intervals.items() if isinstance(interval, Parts)}
+        return tuple(f"{name}={_number(place)}" for name, interval in axes.items() for place in interval.places)
 
     def region(self, name: str) -> str:
         """The canonical name of a region: "x=0" becomes "x=min"; UnknownNameError if there is none such."""
         word = name.replace(" ", "")
-        if word in self.regions[: 1 + bool(self._space_faces()) + (TIME in self._open())]:
+        if word in self._general():
             return "t=min" if word == "initial" else word
         axis, _, end = word.partition("=")
         if axis in self._open() and (side := self._side(axis, end)):
@@ -122,19 +82,24 @@ class Box:
         raise unknown_name("region", name, self.regions, where=repr(self))
 
     def has_normal(self, name: str) -> bool:
-        """Whether a region is made of faces of space."""
-        return name == "boundary" or name.partition("=")[0] in self._axes.space
+        """Whether a region is made of faces of space, or of interfaces."""
+        return name in ("boundary", "interface") or name.partition("=")[0] in self._axes.space
+
+    def has_two_sides(self, name: str) -> bool:
+        """Whether the region is an interface, or all of them."""
+        return name == "interface" or name in self.interfaces
 
     def shares(self, region: str, points: int) -> int:
         """The points of a region where the interior gets `points`.
 
         The faces of space and the initial face share 2 d sqrt(points) by their measure; none gets less than half
-        of an equal share, since axes may bear different units. A face without extent is one point.
+        of an equal share, since axes may bear different units. A face without extent is one point. An interface has
+        as many as a face of its measure.
         """
         if region == "interior":
             return points
-        if region == "boundary":
-            return sum(self.shares(face, points) for face in self._space_faces())
+        if region in ("boundary", "interface"):
+            return sum(self.shares(face, points) for face in self._faces_of(region))
         if len(self._intervals) == 1:
             return 1
         measures = {face: self._measure(face) for face in (*self._space_faces(), "t=min") if self._is_face(face)}
@@ -149,10 +114,9 @@ class Box:
         or rule that is not there, DomainError for n < 1.
         """
         region = self.region(region)
-        if region == "boundary":
-            faces = self._space_faces()
-            parts = [self._face(face, k, generator, rule) for face, k in zip(faces, self._divided(n), strict=True)]
-            return _joined(parts)
+        if region in ("boundary", "interface"):
+            shares = {face: self.shares(face, 10_000) for face in self._faces_of(region)}
+            return _joined([self._face(face, k, generator, rule) for face, k in _divided(region, n, shares)])
         return self._face(region, n, generator, rule)
 
     def held_out(self, region: str, n: int, generator: torch.Generator) -> Sample:
@@ -160,7 +124,11 @@ class Box:
         return self.sample(region, n, generator, "random")
 
     def scaled(self, coordinates: Mapping[str, Jet]) -> list[Jet]:
-        """The coordinates carried to the unit box; a periodic one becomes a circle: two inputs."""
+        """The coordinates carried to the unit box; a periodic one becomes a circle: two inputs.
+
+        One in parts gets a second input that tells the part, from 0 to 1: it jumps where parts meet, and by it every
+        smooth function of the inputs is another one on either side.
+        """
         inputs = []
         for name, interval in self._intervals.items():
             unit = (coordinates[name] - interval.low) / (interval.high - interval.low)
@@ -169,6 +137,9 @@ class Box:
                 inputs += [(1 + torch.cos(angle)) / 2, (1 + torch.sin(angle)) / 2]  # pyright: ignore
             else:
                 inputs.append(unit)
+            if isinstance(interval, Parts):
+                behind = [(coordinates[name].value >= place).to(unit.dtype) for place in interval.places]
+                inputs.append(unit.constant(sum(behind[1:], behind[0]) / len(behind)))
         return inputs
 
     def spanning(self) -> Tensor:
@@ -188,12 +159,12 @@ class Box:
 
     def to_json(self) -> dict[str, Any]:
         """The axes as plain lists: kind, low, high, and what else belongs to the kind."""
-        return {"box": {n: [type(i).__name__, *astuple(i)] for n, i in self._intervals.items()}}
+        return {"box": {n: [type(i).__name__, *i.numbers] for n, i in self._intervals.items()}}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Box:
         """The box of a `to_json` record."""
-        kinds = {kind.__name__: kind for kind in (Interval, Periodic, Parameter, Graded)}
+        kinds = {kind.__name__: kind for kind in (Interval, Periodic, Parameter, Graded, Parts)}
         return cls(**{name: kinds[kind](*numbers) for name, (kind, *numbers) in record["box"].items()})
 
     def _open(self) -> list[str]:
@@ -202,6 +173,14 @@ class Box:
 
     def _space_faces(self) -> list[str]:
         return [f"{name}={side}" for name in self._open() if name in self._axes.space for side in ("min", "max")]
+
+    def _general(self) -> list[str]:
+        """The regions that are not single faces."""
+        general = ["interior"] + ["boundary"] * bool(self._space_faces()) + ["initial"] * (TIME in self._open())
+        return general + ["interface"] * bool(self.interfaces)
+
+    def _faces_of(self, region: str) -> list[str]:
+        return self._space_faces() if region == "boundary" else [*self.interfaces]
 
     def _is_face(self, face: str) -> bool:
         return face.partition("=")[0] in self._open()
@@ -215,37 +194,53 @@ class Box:
         except ValueError:
             return None
         tolerance = 1e-12 * max(abs(interval.low), abs(interval.high))
-        sides = {"min": interval.low, "max": interval.high}
+        places = interval.places if isinstance(interval, Parts) else ()
+        sides = {"min": interval.low, "max": interval.high} | {_number(place): place for place in places}
         return next((side for side, bound in sides.items() if abs(value - bound) <= tolerance), None)
 
     def _measure(self, face: str) -> float:
         fixed = face.partition("=")[0]
         return math.prod(i.high - i.low for name, i in self._intervals.items() if name != fixed)
 
-    def _divided(self, n: int) -> list[int]:
-        """N points over the faces of space, in proportion to their shares, at least one each."""
-        if n < 1:
-            raise DomainError("the boundary was given no points", expected="at least 1", got=n, cure="raise points")
-        shares = np.array([self.shares(face, 10_000) for face in self._space_faces()], dtype=float)
-        return [max(round(n * share), 1) for share in shares / shares.sum()]
-
     def _face(self, face: str, n: int, generator: torch.Generator, rule: str) -> Sample:
-        fixed, _, side = face.partition("=")
+        """Points of the interior, a face or an interface, drawn on every part by itself."""
+        fixed = face.partition("=")[0]
         free = [name for name in self._intervals if name != fixed]
-        periodic = tuple(isinstance(self._intervals[name], Periodic) for name in free)
-        unit, weight = unit_points(rule, n, len(free), generator, periodic)
+        pieces = [*product(*(self._intervals[name].parts for name in free))]
+        total = self._measure(face)
+        measures = {piece: math.prod(i.high - i.low for i in piece) for piece in pieces}
+        shares = {piece: max(measure, 0.5 * total / len(pieces)) for piece, measure in measures.items()}
+        drawn = (
+            self._piece(face, dict(zip(free, piece, strict=True)), k, generator, rule)
+            for piece, k in _divided(face, n, shares)
+        )
+        return _joined([*drawn])
+
+    def _piece(
+        self, face: str, intervals: Mapping[str, Interval], n: int, generator: torch.Generator, rule: str
+    ) -> Sample:
+        """Points of a product of intervals, with the value along the axis of a face for the other axis."""
+        fixed, _, side = face.partition("=")
+        periodic = tuple(isinstance(interval, Periodic) for interval in intervals.values())
+        unit, weight = unit_points(rule, n, len(intervals), generator, periodic)
         x = torch.empty((len(weight), len(self._intervals)), dtype=torch.float64)
-        for i, (name, interval) in enumerate(self._intervals.items()):
+        for i, name in enumerate(self._intervals):
             if name == fixed:
-                x[:, i] = interval.low if side == "min" else interval.high
+                x[:, i] = self._place(name, side)
             else:
-                x[:, i], stretch = interval.placed(unit[:, free.index(name)])
+                x[:, i], stretch = intervals[name].placed(unit[:, [*intervals].index(name)])
                 weight = weight * stretch
         normal = None
         if fixed in self._axes.space:
             normal = torch.zeros((len(x), len(self._axes.space)), dtype=torch.float64)
             normal[:, self._axes.space.index(fixed)] = -1.0 if side == "min" else 1.0
-        return Sample(x, weight * (self._measure(face) / weight.sum()), normal)
+        return Sample(x, weight * (math.prod(i.high - i.low for i in intervals.values()) / weight.sum()), normal)
+
+    def _place(self, name: str, side: str) -> float:
+        interval = self._intervals[name]
+        if isinstance(interval, Parts) and side not in ("min", "max"):
+            return next(place for place in interval.places if _number(place) == side)
+        return interval.low if side == "min" else interval.high
 
 
 READERS["box"] = Box.from_json
@@ -257,7 +252,7 @@ def _interval(name: str, ends: object) -> Interval:
     try:
         low, high = map(float, ends if isinstance(ends, (tuple, list)) else ())
     except (TypeError, ValueError):
-        expected = "(low, high), Periodic(low, high), Parameter(low, high) or Graded(low, high, at, width)"
+        expected = "(low, high), Periodic(low, high), Parameter(low, high), Graded(low, high, at, width) or Parts(a, b, c)"
         raise DomainError(f"axis '{name}'", expected=expected, got=ends, cure=f"write {name}=(0, 1)") from None
     return Interval(low, high)
 
@@ -273,12 +268,22 @@ def _number(value: float) -> str:
 
 def _written(interval: Interval) -> str:
     kind = "" if type(interval) is Interval else type(interval).__name__
-    return f"{kind}({', '.join(f'{number:g}' for number in astuple(interval))})"
+    return f"{kind}({', '.join(f'{number:g}' for number in interval.numbers)})"
+
+
+def _divided(region: str, n: int, shares: Mapping[Any, float]) -> list[tuple[Any, int]]:
+    """N points over pieces of a region, in proportion to their shares, at least one each."""
+    if n < 1:
+        raise DomainError(f"'{region}' was given no points", expected="at least 1", got=n, cure="raise points")
+    return [(piece, max(round(n * share / sum(shares.values())), 1)) for piece, share in shares.items()]
 
 
 def _joined(parts: list[Sample]) -> Sample:
+    if len(parts) == 1:
+        return parts[0]
     normals = [part.normal for part in parts if part.normal is not None]
-    return Sample(torch.cat([part.x for part in parts]), torch.cat([part.weight for part in parts]), torch.cat(normals))
+    x, weight = (torch.cat([getattr(part, name) for part in parts]) for name in ("x", "weight"))
+    return Sample(x, weight, torch.cat(normals) if normals else None)
 
 
 def _cells(shape: tuple[int, ...]) -> tuple[np.ndarray, str]:

@@ -94,6 +94,10 @@ class Points:
         """Scattered points have no normals."""
         return False
 
+    def has_two_sides(self, name: str) -> bool:
+        """Nor sides."""
+        return False
+
     def shares(self, region: str, points: int) -> int:
         """All points, whatever was asked for."""
         return len(self)

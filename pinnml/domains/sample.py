@@ -13,18 +13,24 @@ from torch import Tensor
 from pinnml.calculus import Axes, Jet
 
 
+#: How far from an interface its two sides are, as a part of the largest coordinate, and where that is no more than this.
+NEXT_TO, SMALLEST = 2.0**-46, 1e-30
+
+
 @dataclass(frozen=True)
 class Sample:
     """Points of a region with quadrature weights.
 
     x (n, d) points by axis, weight (n,) summing to the measure of the region, normal (n, s) the outward unit
-    normal in the s axes of space or None, columns (n,) each: measured values by name.
+    normal in the s axes of space or None, columns (n,) each: measured values by name. two_sided: whether the points
+    are pairs in a row, on either side of an interface, the normal leading from the first to the second.
     """
 
     x: Tensor
     weight: Tensor
     normal: Tensor | None = None
     columns: Mapping[str, Tensor] = field(default_factory=dict)
+    two_sided: bool = False
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -35,7 +41,27 @@ class Sample:
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Sample:
         """The same sample on a device, in a floating-point type (complex columns in the matching complex type)."""
         complex_type = torch.promote_types(dtype, torch.complex32)
-        return self._mapped(lambda tensor: tensor.to(device, complex_type if tensor.is_complex() else dtype))
+        spread = self._spread(torch.finfo(dtype).eps / torch.finfo(self.x.dtype).eps) if self.two_sided else self
+        return spread._mapped(lambda tensor: tensor.to(device, complex_type if tensor.is_complex() else dtype))
+
+    def both_sides(self, axes: Axes) -> Sample:
+        """Each point twice, a few digits of rounding before it and behind it along its normal, with half its weight.
+
+        So functions with a switch at the interface take the branch of their side.
+        """
+        assert self.normal is not None
+        step = torch.zeros_like(self.x)
+        step[:, [axes.names.index(name) for name in axes.space]] = self.normal
+        step = NEXT_TO * max(float(self.x.abs().max()), SMALLEST) * step
+        pairs = self[torch.arange(len(self)).repeat_interleave(2)]
+        x = torch.stack([self.x - step, self.x + step], dim=1).flatten(0, 1)
+        return replace(pairs, x=x, weight=pairs.weight / 2, two_sided=True)
+
+    def _spread(self, factor: float) -> Sample:
+        """The pairs further apart, for numbers of fewer digits."""
+        pairs = self.x.unflatten(0, (-1, 2))
+        middle = pairs.mean(dim=1, keepdim=True)
+        return replace(self, x=(middle + max(factor, 1.0) * (pairs - middle)).flatten(0, 1))
 
     def _mapped(self, function: Any) -> Sample:
         return replace(
@@ -85,6 +111,10 @@ class Domain(Protocol):
 
     def has_normal(self, name: str) -> bool:
         """Whether the region is part of the boundary and so has an outward normal."""
+        ...
+
+    def has_two_sides(self, name: str) -> bool:
+        """Whether the region lies inside, with the domain on both of its sides."""
         ...
 
     def sample(self, region: str, n: int, generator: torch.Generator, rule: str = "sobol") -> Sample:

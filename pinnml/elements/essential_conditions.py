@@ -96,7 +96,7 @@ def _is_essential(parts: Discretisation, term: Term) -> bool:
     if term.equation.integral:
         cure = "say it in the weak form, or by a value on a face"
         raise ProblemError(f"equation '{term.name}' is an integral", expected="conditions at points", cure=cure)
-    if term.region in problem.data or term.region == "interior":
+    if term.region in problem.data or term.region == "interior" or term.is_jump:
         return False
     sample = problem.domain.sample(term.region, 8, torch.Generator().manual_seed(0), "random")
     needs, _ = discover(problem, term, sample)

@@ -11,7 +11,7 @@ from pinnml.problem.binding import (
     real,
     residuals,
 )
-from pinnml.problem.collocation import check_data, check_posed_at_points, counts, drawn, held_out_sample
+from pinnml.problem.collocation import check_data, check_posed_at_points, counts, drawn, held_out_sample, sided
 from pinnml.problem.derivatives import HIGHEST_ORDER, Needs, discover
 from pinnml.problem.equation import WEAK_FORM, Equation, Field, Term, Weak, argument_names, test_names, weak_name
 from pinnml.problem.missing_conditions import bare_faces

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.calculus import Axes, IndexSet, Jet, Vector, coordinate_jets, data_jet
+from pinnml.calculus import Axes, IndexSet, Jet, Vector, coordinate_jets, data_jet, jump
 from pinnml.domains import Sample
 from pinnml.errors import NonFiniteError, PinnmlError, ProblemError, ShapeError, mistake
-from pinnml.problem.equation import Field, Term, argument_names
+from pinnml.problem.equation import JUMP, Field, Term, argument_names
 from pinnml.problem.problem import Problem
 
 FROM_ZERO = "fields of Features start at zero: an ansatz such as 1 + u, another network or start= begins elsewhere"
@@ -105,6 +105,8 @@ def namespace(
     known.update({name: data_jet(axes, column) for name, column in sample.columns.items()})
     if sample.normal is not None:
         known["normal"] = Vector(data_jet(axes, component) for component in sample.normal.unbind(1))
+    if sample.two_sided:
+        known.setdefault(JUMP, jump)
     return known
 
 

@@ -98,7 +98,8 @@ def drawn(problem: Problem, region: str, n: int, generator: torch.Generator, rul
     """The points on which a region is trained: all that were measured, or n by the rule; Gauss points for integrals."""
     if region in problem.data:
         return problem.data[region].all()
-    return problem.domain.sample(region, n, generator, "gauss" if _is_integrated(problem, region) else rule)
+    rule = "gauss" if _is_integrated(problem, region) else rule
+    return sided(problem, region, problem.domain.sample(region, n, generator, rule))
 
 
 def held_out_sample(problem: Problem, region: str, n: int, generator: torch.Generator) -> Sample:
@@ -107,8 +108,13 @@ def held_out_sample(problem: Problem, region: str, n: int, generator: torch.Gene
     if region in problem.data:
         return problem.data[region].all()
     if _is_integrated(problem, region):
-        return problem.domain.sample(region, n, generator, "gauss")
-    return problem.domain.held_out(region, n, generator)
+        return sided(problem, region, problem.domain.sample(region, n, generator, "gauss"))
+    return sided(problem, region, problem.domain.held_out(region, n, generator))
+
+
+def sided(problem: Problem, region: str, sample: Sample) -> Sample:
+    """Points of a region; of an interface those on either side of it."""
+    return sample.both_sides(problem.domain.axes) if problem.has_two_sides(region) else sample
 
 
 def _is_integrated(problem: Problem, region: str) -> bool:

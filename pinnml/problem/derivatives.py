@@ -38,7 +38,7 @@ def discover(problem: Problem, term: Term, sample: Sample) -> tuple[Needs, int]:
 
     The total order grows until nothing is missing; then whatever is not needed is dropped, first from the
     outputs, then from the coordinates. The residual is tried on 5 points, and on 7, so that an array of a fixed
-    length does not pass for data.
+    length does not pass for data; pairs on an interface on 6 and 8.
     """
     axes = problem.domain.axes
     tried = (total_order(axes, order) for order in range(HIGHEST_ORDER))
@@ -72,6 +72,7 @@ def _works(problem: Problem, term: Term, sample: Sample, needs: Needs) -> bool:
 
 def _probe(problem: Problem, term: Term, sample: Sample, needs: Needs, n: int) -> list[Tensor]:
     """Evaluate a residual on n points with random outputs."""
+    n += n % 2 if sample.two_sided else 0
     points = sample[torch.arange(n) % len(sample)]
     generator = torch.Generator().manual_seed(n)
     shape = (len(needs.outputs), n, problem.columns)

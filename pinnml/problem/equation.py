@@ -13,6 +13,8 @@ from pinnml.errors import ProblemError
 Function = Callable[..., Any]
 #: The name of what a weak form leaves, among those of equations.
 WEAK_FORM = "weak form"
+#: The name under which equations on an interface receive the jump across it.
+JUMP = "jump"
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,10 @@ class Equation:
     """residual = 0 on one region or several.
 
     The residual is left side minus right side; its argument names choose what it receives: fields, axes,
-    parameters, `normal` on the boundary, columns of data. `name` defaults to the function's own; a lambda needs
-    one. `weight` multiplies the squared residual in the loss. `integral=True` makes one row of the integral of
-    the residual over each region.
+    parameters, `normal` on the boundary, columns of data. On an interface it holds for the values that fields have
+    on either side, `normal` leads across, and `jump(q)` is q behind less q before. `name` defaults to the function's
+    own; a lambda needs one. `weight` multiplies the squared residual in the loss. `integral=True` makes one row of the
+    integral of the residual over each region.
     """
 
     residual: Function
@@ -91,6 +94,11 @@ class Term:
     name: str
     equation: Equation
     region: str
+
+    @property
+    def is_jump(self) -> bool:
+        """Whether it says something of jumps across an interface."""
+        return JUMP in argument_names(self.equation.residual, self.name)
 
 
 def argument_names(function: Function, what: str) -> tuple[str, ...]:

@@ -31,4 +31,5 @@ def bare_faces(problem: Problem, *, weakly: bool = False) -> Iterator[str]:
 
 def _is_bare(domain: Domain, face: str, said: set[str]) -> bool:
     """Whether nothing is said on a face, neither by its own name nor on the boundary as a whole."""
-    return domain.has_normal(face) and face != "boundary" and not said & {face, "boundary"}
+    outside = domain.has_normal(face) and not domain.has_two_sides(face)
+    return outside and face != "boundary" and not said & {face, "boundary"}

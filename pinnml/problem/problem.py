@@ -8,9 +8,10 @@ from inspect import signature
 from keyword import iskeyword
 from typing import Any
 
-from pinnml.domains import Domain, Points
+from pinnml.domains import Box, Domain, Points
 from pinnml.errors import ProblemError, UnknownNameError, unknown_name
 from pinnml.problem.equation import (
+    JUMP,
     WEAK_FORM,
     Equation,
     Function,
@@ -24,6 +25,17 @@ from pinnml.validation import finite
 
 #: The argument by which a function on the boundary asks for the outward normal.
 NORMAL = "normal"
+#: Where there is a normal, and a jump.
+PLACES = {
+    NORMAL: ("a region of the boundary of space", None),
+    JUMP: ("an interface: of a Box with an axis x=Parts(0, 0.5, 1), or facets inside a Mesh", 'on="interface"'),
+}
+
+#: How interfaces are said.
+AT_INTERFACES = (
+    'Equation(lambda u, jump: jump(u), on="interface", name="value") and '
+    'Equation(lambda u, x, normal, jump: jump(k(x) * normal_derivative(u, normal)), on="interface", name="flux")'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +127,15 @@ class Problem:
         names = {f.name for f in self.fields} | set(self.domain.axes.names) | set(self.parameters)
         on_domain = region not in self.data
         return (
-            names | set(self.columns_of(region)) | ({NORMAL} if on_domain and self.domain.has_normal(region) else set())
+            names
+            | set(self.columns_of(region))
+            | ({NORMAL} if on_domain and self.domain.has_normal(region) else set())
+            | ({JUMP} if self.has_two_sides(region) else set())
         )
+
+    def has_two_sides(self, region: str) -> bool:
+        """Whether a canonical region is an interface, so that fields have values on either side of it."""
+        return region not in self.data and self.domain.has_two_sides(region)
 
     def _check_names(self) -> None:
         groups = {
@@ -159,23 +178,28 @@ class Problem:
         """Raise UnknownNameError, listing the names there are, if a function asks for what a region does not have."""
         known = self.available(region)
         names = argument_names(function, what)
-        self._check_normal(names, region, what)
+        self._check_given(names, region, what)
         _check_known(names, known, f"{what} on '{region}'")
 
-    def _check_normal(self, names: Iterable[str], region: str, what: str) -> None:
-        """A function that asks for `normal` can mean one thing by it: the outward normal, or what is named so."""
-        if NORMAL not in names:
-            return
+    def _check_given(self, names: Iterable[str], region: str, what: str) -> None:
+        """What asks for `normal` or `jump` can mean one thing by it: what a region gives, or what is named so."""
         on_face = region not in self.data and self.domain.has_normal(region)
-        if on_face and (kind := self._kind_of(NORMAL)):
-            raise ProblemError(
-                f"{what} asks for 'normal' on '{region}', which is both the {kind} and the outward normal",
-                expected="one meaning of a name on the boundary",
-                got=f"a {kind} named 'normal'",
-                cure=f"rename the {kind}; where no function on the boundary asks for 'normal' the name is free",
-            )
-        if not on_face and NORMAL not in self.available(region):
-            raise ProblemError(f"{what} asks for a normal on '{region}'", expected="a region of the boundary of space")
+        for given, is_there, meaning in (
+            (NORMAL, on_face, "the outward normal"),
+            (JUMP, self.has_two_sides(region), "the jump across the interface"),
+        ):
+            kind = self._kind_of(given)
+            if given in names and is_there and kind:
+                raise ProblemError(
+                    f"{what} asks for '{given}' on '{region}', which is both the {kind} and {meaning}",
+                    expected="one meaning of a name",
+                    got=f"a {kind} named '{given}'",
+                    cure=f"rename the {kind}; where no function on a face asks for '{given}' the name is free",
+                )
+            if given in names and given not in self.available(region):
+                expected, cure = PLACES[given]
+                message = f"{what} asks for a {given} on '{region}'"
+                raise ProblemError(message, expected=expected, got=f"'{region}'", cure=cure)
 
     def _kind_of(self, name: str) -> str | None:
         """Whether a name is that of a field, an axis or a parameter."""
@@ -250,9 +274,9 @@ class Problem:
 
     def _check_conditions(self) -> None:
         """Where space has open faces, something must be said on one of them, or by an ansatz or data."""
-        faces = [face for face in self.domain.regions if self.domain.has_normal(self.domain.region(face))]
-        conditions = any(term.region in self.data or self.domain.has_normal(term.region) for term in self.terms)
-        conditions |= any(self.domain.has_normal(self.domain.region(r)) for weak in self.weak for r in weak.on)
+        faces = [face for face in self.domain.regions if self._is_face(self.domain.region(face))]
+        conditions = any(term.region in self.data or self._is_face(term.region) for term in self.terms)
+        conditions |= any(self._is_face(self.domain.region(r)) for weak in self.weak for r in weak.on)
         if faces and not conditions and self.ansatz is None:
             raise ProblemError(
                 "no boundary condition",
@@ -261,6 +285,19 @@ class Problem:
                 cure='add Equation(lambda u: u, on="boundary", name="wall"), or make the axes Periodic(low, high) '
                 "or, if no derivative is taken along them, Parameter(low, high)",
             )
+        said = {term.region for term in self.terms}
+        for place in self.domain.interfaces if isinstance(self.domain, Box) else ():
+            if not said & {place, "interface"}:
+                raise ProblemError(
+                    f"nothing is said on the interface {place}",
+                    expected="equations for the jumps of values and fluxes there: the fields are free on either side",
+                    got=f"equations on {', '.join(sorted(said))}",
+                    cure=AT_INTERFACES,
+                )
+
+    def _is_face(self, region: str) -> bool:
+        """Whether a canonical region of the domain is on the outside of space."""
+        return self.domain.has_normal(region) and not self.domain.has_two_sides(region)
 
 
 def _check_parts(domain: Any, parameters: Any, data: Any, reference: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -70,9 +71,10 @@ class Block:
 
     def few(self, n: int) -> Block:
         """The block on at most n samples, spread evenly over their order, each as it is."""
-        return self.picked(
-            torch.linspace(0, len(self) - 1, min(n, len(self)), device=self.sample.x.device).round().long()
-        )
+        side = 2 if self.sample.two_sided else 1
+        many, n = len(self) // side, math.ceil(n / side)
+        places = torch.linspace(0, many - 1, min(n, many), device=self.sample.x.device).round().long()
+        return self.picked((side * places[:, None] + torch.arange(side, device=places.device)).flatten())
 
     def thinned(self, n: int) -> Block:
         """The block on at most n samples, spread evenly over their order, the measure kept; a weak form needs all."""

@@ -63,6 +63,14 @@ def fill(component: Tensor, scale: Tensor, links: list[Link], j: Tensor) -> None
             _contract(link.features, g * scale[:, None], rows.unflatten(1, (link.features.shape[2], g.shape[2])))
 
 
+def fill_pairs(component: Tensor, scale: Tensor, links: list[Link], j: Tensor) -> None:
+    """The same where each of a pair of residuals in a row depends on the samples of both, which have one scale."""
+    for side in (0, 1):
+        both = torch.empty_like(j)
+        fill(component[side::2], scale, links, both)
+        j[side::2] = both[0::2] + both[1::2]
+
+
 def _contract(features: Tensor, g: Tensor, rows: Tensor) -> None:
     """rows_nio = sum_k features_kni g_kno."""
     if g.shape[2] > NARROW:

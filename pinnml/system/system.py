@@ -16,7 +16,7 @@ from pinnml.domains import Sample
 from pinnml.networks import Marking, Network, Trace
 from pinnml.problem import Problem, Term
 from pinnml.system.blocks import Block, rows_of
-from pinnml.system.jacobian import Link, fill, hidden_links
+from pinnml.system.jacobian import Link, fill, fill_pairs, hidden_links
 from pinnml.system.marking import marking
 from pinnml.system.pairing import Pairing
 from pinnml.system.relative_residual import flux_sizes, relative_residuals
@@ -314,6 +314,7 @@ class System:
             limit = (TRACED_NUMBERS if traced else CHUNK_NUMBERS)[self.device.type]
             numbers = self.network.basis.size if traced else self.network.basis.numbers
             size = max(limit // (len(block.needs.outputs) * numbers), 64, math.ceil(len(block) / MOST_CHUNKS))
+            size += size % 2  # pairs on an interface stay together
         return (block.picked(slice(start, start + size)) for start in range(0, len(block), size))
 
     def _basis(self, block: Block, parts: Parts, trace: Trace | None = None) -> Tensor:
@@ -369,7 +370,8 @@ class System:
         links = hidden_links(trace, self.layout.columns, part) if hidden else []
         if part.stop == self.head.stop:
             links.append(Link(slice(self.head.start - part.start, part.stop - part.start), basis.detach(), outputs))
-        return values, lambda component, scale, rows: fill(component, scale, links, rows)
+        written = fill_pairs if block.sample.two_sided else fill
+        return values, lambda component, scale, rows: written(component, scale, links, rows)
 
     def _differentiated(self, block: Block, theta: Tensor, part: slice) -> tuple[list[list[Tensor]], Writer]:
         """The same for a basis that keeps no trace: reverse mode through the whole of a small chunk."""

@@ -61,7 +61,7 @@ def _said(problem: Problem, blocks: Sequence[Block]) -> dict[str, list[Saying]]:
     """What is said of every component of every field."""
     found: dict[str, list[Saying]] = {}
     for block in blocks:
-        rows = [row for rows in changes(block) for row in rows]
+        rows = [row for term, rows in zip(block.terms, changes(block), strict=True) if not term.is_jump for row in rows]
         column = 0
         for field in problem.fields:
             width = field.columns // field.components

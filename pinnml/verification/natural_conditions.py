@@ -8,7 +8,7 @@ import torch
 
 from pinnml.errors import MissingDerivativeError, SettingsError
 from pinnml.networks import Network
-from pinnml.problem import Problem, Term
+from pinnml.problem import Problem, Term, sided
 from pinnml.system import Block, relative_residuals
 
 #: Random points of a region, and the stream that they come from.
@@ -35,6 +35,7 @@ def unmet(
         face, inside = (
             problem.domain.sample(region, POINTS, generator, "random") for region in (term.region, "interior")
         )
+        face = sided(problem, term.region, face)
         try:
             block = Block.build(problem, network, (term,), face)
             with torch.no_grad():

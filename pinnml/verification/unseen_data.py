@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinnml.calculus import Jet
 from pinnml.domains import Sample
-from pinnml.problem import Problem, Term, namespace, residuals
+from pinnml.problem import Problem, Term, namespace, residuals, sided
 from pinnml.system import Block
 
 #: Random points of a region, inside and on faces, and how many are looked at together.
@@ -34,7 +34,7 @@ def unseen_data(problem: Problem, blocks: Sequence[Block], sizes: Mapping[str, f
         if block.pairing is not None or block.region in problem.data or not terms:
             continue
         n = ON_FACES if problem.domain.has_normal(block.region) else INSIDE
-        many = problem.domain.sample(block.region, n, generator, "random")
+        many = sided(problem, block.region, problem.domain.sample(block.region, n, generator, "random"))
         shape = (len(block.needs.outputs), problem.columns)
         some = torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
         for term in terms:

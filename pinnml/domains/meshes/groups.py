@@ -35,6 +35,10 @@ class Groups:
         """The groups of which some facets are not outside."""
         return tuple(name for name, facets in self.faces.items() if not np.isin(facets, self.outer).all())
 
+    def is_inside(self, name: str) -> bool:
+        """Whether a region is a group of facets none of which is outside."""
+        return name in self.faces and not np.isin(self.faces[name], self.outer).any()
+
     def bare(self, said: set[str]) -> list[str]:
         """The groups with an outer facet that is in none of the `said` regions."""
         if "boundary" in said:

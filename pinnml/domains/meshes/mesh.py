@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from pinnml.calculus import Axes, Jet
-from pinnml.domains.box import Box, Interval
+from pinnml.domains.box import Box
+from pinnml.domains.intervals import Interval
 from pinnml.domains.cells import Cells
 from pinnml.domains.meshes.axes import checked_axes
 from pinnml.domains.meshes.facets import Facets, facets_of
@@ -122,6 +123,10 @@ class Mesh:
     def has_normal(self, name: str) -> bool:
         """Whether a region is made of facets."""
         return self.pieces(name).local is not None
+
+    def has_two_sides(self, name: str) -> bool:
+        """Whether a region is made of facets between cells alone."""
+        return self._groups.is_inside(name)
 
     def pieces(self, region: str) -> Pieces:
         """The cells or facets of a region, of a facet between cells the side whose outward normal it has."""

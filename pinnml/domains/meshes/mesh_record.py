@@ -55,6 +55,10 @@ class MeshRecord:
         """MeshError."""
         self._refuse()
 
+    def has_two_sides(self, name: str) -> bool:
+        """MeshError."""
+        self._refuse()
+
     def sample(self, region: str, n: int, generator: torch.Generator, rule: str = "sobol") -> Sample:
         """MeshError."""
         self._refuse()

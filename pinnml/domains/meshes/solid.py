@@ -92,6 +92,10 @@ class Solid:
         """Whether a region is the boundary."""
         return self.region(name) == "boundary"
 
+    def has_two_sides(self, name: str) -> bool:
+        """There is no surface inside."""
+        return False
+
     def measure(self, region: str = "interior") -> float:
         """The volume, or the area of the boundary."""
         return float(self._areas.sum()) if self.has_normal(region) else self._volume

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from pinnml.calculus import Axes, Jet
-from pinnml.domains.box import TIME, Box, Interval, Parameter, Periodic
+from pinnml.domains.box import TIME, Box
+from pinnml.domains.intervals import Interval, Parameter, Periodic
 from pinnml.domains.meshes.mesh import Mesh
 from pinnml.domains.meshes.sampling import CHOICE, check_sampling, pieces_at, thinned
 from pinnml.domains.rules import SPANNING, unit_points
@@ -87,6 +88,10 @@ class MeshTimes:
     def has_normal(self, name: str) -> bool:
         """Whether a region is made of facets of space."""
         return name in self._mesh.regions and self._mesh.has_normal(name)
+
+    def has_two_sides(self, name: str) -> bool:
+        """Whether a region is made of facets between cells alone."""
+        return name in self._mesh.regions and self._mesh.has_two_sides(name)
 
     def bare(self, said: Iterable[str]) -> list[str]:
         """The outer groups of facets that `said` regions do not cover together."""
