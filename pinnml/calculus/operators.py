@@ -89,7 +89,7 @@ def normal_derivative(u: Any, normal: Vector) -> Any:
 
 
 def jump(q: Any) -> Any:
-    """[q] = q behind an interface less q before it, of a field at pairs of points on its two sides, the same at both."""
+    """[q], q behind an interface less q before it, of a field at pairs of points on its two sides; the same at both."""
     if isinstance(q, Vector):
         return Vector(jump(component) for component in q)
 

@@ -207,12 +207,13 @@ class Box:
         fixed = face.partition("=")[0]
         free = [name for name in self._intervals if name != fixed]
         pieces = [*product(*(self._intervals[name].parts for name in free))]
-        total = self._measure(face)
-        measures = {piece: math.prod(i.high - i.low for i in piece) for piece in pieces}
-        shares = {piece: max(measure, 0.5 * total / len(pieces)) for piece, measure in measures.items()}
+        fewest = 0.5 * self._measure(face) / len(pieces)
+        shares = np.array([max(math.prod(i.high - i.low for i in piece), fewest) for piece in pieces])
+        ends = np.round(n * shares.cumsum() / shares.sum())
+        counts = np.diff(ends, prepend=0).clip(min=min(n, 1)).astype(int).tolist()
         drawn = (
             self._piece(face, dict(zip(free, piece, strict=True)), k, generator, rule)
-            for piece, k in _divided(face, n, shares)
+            for piece, k in zip(pieces, counts, strict=True)
         )
         return _joined([*drawn])
 
@@ -252,7 +253,9 @@ def _interval(name: str, ends: object) -> Interval:
     try:
         low, high = map(float, ends if isinstance(ends, (tuple, list)) else ())
     except (TypeError, ValueError):
-        expected = "(low, high), Periodic(low, high), Parameter(low, high), Graded(low, high, at, width) or Parts(a, b, c)"
+        expected = (
+            "(low, high), Periodic(low, high), Parameter(low, high), Graded(low, high, at, width) or Parts(a, b, c)"
+        )
         raise DomainError(f"axis '{name}'", expected=expected, got=ends, cure=f"write {name}=(0, 1)") from None
     return Interval(low, high)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple, dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -83,7 +84,7 @@ class Parts(Interval):
     def __init__(self, *numbers: float):
         for number in numbers:
             finite("the end of a part", number, error=DomainError)
-        if len(numbers) < 3 or any(a >= b for a, b in zip(numbers, numbers[1:], strict=False)):
+        if len(numbers) < 3 or any(a >= b for a, b in pairwise(numbers)):
             expected, cure = "three ascending numbers or more", "write Parts(0, 0.5, 1): the ends and what is between"
             raise DomainError("an axis in parts", expected=expected, got=numbers, cure=cure)
         low, *places, high = map(float, numbers)
@@ -98,4 +99,4 @@ class Parts(Interval):
     @property
     def parts(self) -> tuple[Interval, ...]:
         """The parts, from low to high."""
-        return tuple(Interval(a, b) for a, b in zip(self.numbers, self.numbers[1:], strict=False))
+        return tuple(Interval(a, b) for a, b in pairwise(self.numbers))

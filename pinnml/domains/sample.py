@@ -12,8 +12,7 @@ from torch import Tensor
 
 from pinnml.calculus import Axes, Jet
 
-
-#: How far from an interface its two sides are, as a part of the largest coordinate, and where that is no more than this.
+#: How far from an interface its two sides are, as a part of the largest coordinate, if that is not less than this.
 NEXT_TO, SMALLEST = 2.0**-46, 1e-30
 
 

@@ -234,8 +234,8 @@ class Problem:
                 raise ProblemError(f"{what} has no test function", expected=expected, got=", ".join(names), cure=cure)
             tested |= set(names)
             for region in weak.on:
-                self._check_normal(names, self.domain.region(region), f"{what} on '{region}'")
-                known = self.available(self.domain.region(region)) | set(tests.values())
+                self._check_given({*names} - {JUMP}, self.domain.region(region), f"{what} on '{region}'")
+                known = self.available(self.domain.region(region)) - {JUMP} | set(tests.values())
                 _check_known(names, known, f"{what} on '{region}'")
         if self.weak and (untested := set(tests.values()) - tested):
             expected, got = ", ".join(tests.values()), ", ".join(sorted(tested)) or "none"

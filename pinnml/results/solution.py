@@ -96,7 +96,9 @@ class Solution:
         problem = self._with_problem("an integral")
         region = problem.canonical(region)
         problem.check_arguments(function, region, "the integrand")
-        sample = sided(problem, region, problem.domain.sample(region, points, torch.Generator().manual_seed(0), "gauss"))
+        sample = sided(
+            problem, region, problem.domain.sample(region, points, torch.Generator().manual_seed(0), "gauss")
+        )
         term = Term("integrand", Equation(function, on=region, name="integrand"), region)
         sums = tuple((sample.weight.numpy() @ values).item() for values in self._values(problem, term, sample))
         return sums[0] if len(sums) == 1 else sums

@@ -314,7 +314,7 @@ class System:
             limit = (TRACED_NUMBERS if traced else CHUNK_NUMBERS)[self.device.type]
             numbers = self.network.basis.size if traced else self.network.basis.numbers
             size = max(limit // (len(block.needs.outputs) * numbers), 64, math.ceil(len(block) / MOST_CHUNKS))
-            size += size % 2  # pairs on an interface stay together
+        size += size % 2 if block.sample.two_sided else 0  # pairs stay together
         return (block.picked(slice(start, start + size)) for start in range(0, len(block), size))
 
     def _basis(self, block: Block, parts: Parts, trace: Trace | None = None) -> Tensor:

@@ -16,10 +16,11 @@ from pinnml.system import Block
 
 @dataclass(frozen=True)
 class Saying:
-    """What one component of a residual says of a field: the derivatives that it changes with, and where."""
+    """What one component of a residual says of a field, or of its jump: the derivatives it changes with, and where."""
 
     region: str
     indices: frozenset[MultiIndex]
+    is_jump: bool = False
 
 
 def changes(block: Block) -> Iterator[list[Tensor]]:
@@ -47,8 +48,8 @@ def missing_conditions(problem: Problem, blocks: Sequence[Block]) -> tuple[str, 
     """A sentence for each field of which too little is said, as far as counting tells; none under an ansatz.
 
     Of order p in time a field asks for p conditions at the first instant; of order p along an axis of space for p at
-    its ends together, where that is not left to other fields; and a field of which only slopes are said is free by a
-    constant.
+    its ends together, and for p on every interface, where that is not left to other fields; and a field of which only
+    slopes are said is free by a constant.
     """
     if problem.ansatz is not None or problem.data or problem.weak:
         return ()
@@ -61,24 +62,25 @@ def _said(problem: Problem, blocks: Sequence[Block]) -> dict[str, list[Saying]]:
     """What is said of every component of every field."""
     found: dict[str, list[Saying]] = {}
     for block in blocks:
-        rows = [row for term, rows in zip(block.terms, changes(block), strict=True) if not term.is_jump for row in rows]
+        pairs = zip(block.terms, changes(block), strict=True)
+        rows = [(row, term.is_jump) for term, rows in pairs for row in rows]
         column = 0
         for field in problem.fields:
             width = field.columns // field.components
             for i in range(field.components):
                 name = f"{field.name}[{i}]" if field.is_vector else field.name
-                for row in rows[::width]:  # a complex residual gives two rows, which say the same
+                for row, is_jump in rows[::width]:  # a complex residual gives two rows, which say the same
                     places = row[:, column : column + width].any(dim=1).nonzero().flatten().tolist()
                     if places:
                         indices = frozenset(block.needs.outputs.indices[place] for place in places)
-                        found.setdefault(name, []).append(Saying(block.region, indices))
+                        found.setdefault(name, []).append(Saying(block.region, indices, is_jump))
                 column += width
     return found
 
 
 def _lacking(problem: Problem, name: str, said: list[Saying]) -> Iterator[str]:
     axes = problem.domain.axes
-    if not any(not sum(index) for each in said for index in each.indices):
+    if not any(not sum(index) for each in said if not each.is_jump for index in each.indices):
         yield f"Only slopes of '{name}' are said: a constant is free. Fix its mean: Equation(..., integral=True)."
     inside = [index for each in said if each.region == "interior" for index in each.indices]
     for place, axis in enumerate(axes.names):
@@ -93,3 +95,10 @@ def _lacking(problem: Problem, name: str, said: list[Saying]) -> Iterator[str]:
             count = sum({f"{axis}=min": 1, f"{axis}=max": 1, "boundary": 2}.get(each.region, 0) for each in said)
             if alone and count < order:
                 yield f"{name}_{axis * order} asks for {order} conditions at the ends of {axis}: {count} found."
+            for place in problem.domain.interfaces if alone else ():
+                found = sum(1 if each.is_jump else 2 for each in said if each.region in (place, "interface"))
+                if place.startswith(f"{axis}=") and found < order:
+                    yield (
+                        f"{name}_{axis * order} asks for {order} conditions on the interface {place}: {found} found "
+                        "of the jumps of values and fluxes."
+                    )

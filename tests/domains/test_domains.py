@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnml import Box, Parameter, Periodic, Points
+from pinnml import Box, Parameter, Parts, Periodic, Points
 from pinnml.calculus import Jet, coordinate_jets, total_order
 from pinnml.domains import Graded, domain_from_json
 from pinnml.domains.rules import RULES
@@ -27,6 +27,7 @@ BOXES = {
     "tube": Box(t=(0, 2), x=Periodic(0, 3), y=(0, 0.25)),
     "family": Box(x=(0, 1), k=Parameter(1, 5), y=(0, 2), t=(0, 3)),
     "layer": Box(x=Graded(-1, 1, at=0.25, width=0.05), y=(0, 2)),
+    "parts": Box(x=Parts(-1, 0, 0.3, 1), y=(0, 2), t=(0, 1)),
 }
 
 
@@ -37,8 +38,9 @@ def seeded(seed: int = 0) -> torch.Generator:
 def measure(box: Box, region: str) -> float:
     """By hand: the product of the extents, those of a face without its own axis; the boundary is all faces of space."""
     extent = dict(zip(box.axes.names, np.diff(box.bounds, axis=1)[:, 0], strict=True))
-    if region == "boundary":
-        return sum(measure(box, face) for face in box.regions if "=" in face and face[0] != "t")
+    if region in ("boundary", "interface"):
+        faces = [face for face in box.regions if "=" in face and face[0] != "t"]
+        return sum(measure(box, face) for face in faces if box.has_two_sides(face) == (region == "interface"))
     fixed = "t" if region == "initial" else region.partition("=")[0]
     return math.prod(length for name, length in extent.items() if name != fixed)
 
@@ -298,8 +300,9 @@ def test_inputs_fill_the_unit_box(domain):
     jets = dict(zip(domain.axes.names, coordinate_jets(total_order(domain.axes, 1), x), strict=True))
     inputs = domain.scaled(jets)
     periodic = sum("Periodic" in str(kind) for kind in domain.to_json().get("box", {}).values())
-    assert len(inputs) == len(domain.axes.names) + periodic
-    if not periodic:
+    parts = len({face.partition("=")[0] for face in getattr(domain, "interfaces", ())})
+    assert len(inputs) == len(domain.axes.names) + periodic + parts
+    if not periodic and not parts:
         for name, unit in zip(domain.axes.names, inputs, strict=True):
             low, high = domain.bounds[domain.axes.position(name)]
             assert_close(unit.value, torch.tensor([0.0, 1.0], dtype=torch.float64), 1e-15)
@@ -350,3 +353,49 @@ def test_inside_out_hexahedra_have_negative_volume():
     assert grid.cells is not None
     turned = Snapshot(grid.points, grid.cells[:, [4, 5, 6, 7, 0, 1, 2, 3]], grid.cell_type)
     assert turned.to_pyvista().compute_cell_sizes()["Volume"].max() < 0
+
+
+# Parts
+
+
+def test_an_axis_in_parts_has_interfaces_for_regions():
+    box = BOXES["parts"]
+    assert box.interfaces == ("x=0", "x=0.3")
+    assert {"interface", *box.interfaces} <= {*box.regions}
+    assert box.region("x = 0.30") == "x=0.3"
+    assert [name for name in box.regions if box.has_two_sides(name)] == ["interface", "x=0", "x=0.3"]
+    assert domain_from_json(json.loads(json.dumps(box.to_json()))).region("x=0.3") == "x=0.3"
+    with pytest.raises(UnknownNameError):
+        box.region("x=0.4")
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), (0, 0.5, 0.5), (1, 0.5, 0), (0, math.nan, 1)])
+def test_parts_are_said_by_three_ascending_numbers_or_more(numbers):
+    with pytest.raises(DomainError):
+        Parts(*numbers)
+
+
+def test_time_has_no_parts():
+    with pytest.raises(DomainError, match="time in parts"):
+        Box(x=(0, 1), t=Parts(0, 1, 2))
+
+
+def test_gauss_points_integrate_a_function_that_jumps_where_parts_meet():
+    sample = Box(x=Parts(0, 0.1, 1), y=(0, 1)).sample("interior", 200, seeded(), "gauss")
+    x, y = sample.x.unbind(1)
+    found = float((sample.weight * torch.where(x < 0.1, y**2, x)).sum())
+    assert found == pytest.approx(0.1 / 3 + (1 - 0.01) / 2, rel=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("place", [-1e-9, 0.0, 1 / 3, 1e12])
+def test_the_sides_of_an_interface_are_told_apart_by_every_condition(dtype, place):
+    box = Box(x=Parts(place - 1, place, place + 1), y=(0, 1))
+    pairs = box.sample("interface", 20, seeded()).both_sides(box.axes).to("cpu", dtype)
+    assert len(pairs) == 40
+    assert float(pairs.weight.sum()) == pytest.approx(1, rel=1e-6)
+    before, behind = pairs.x.unflatten(0, (-1, 2)).unbind(1)
+    assert bool((before[:, 0] < place).all())
+    assert bool((behind[:, 0] > place).all())
+    assert torch.equal(before[:, 1], behind[:, 1])
+    assert bool(((behind - before)[:, 0] <= 1e-4 * max(abs(place), 1)).all())

@@ -16,6 +16,7 @@ from pinnml import (
     Equation,
     Features,
     MultichannelMLP,
+    Parts,
     Periodic,
     Points,
     Problem,
@@ -23,8 +24,10 @@ from pinnml import (
     curl,
     div,
     grad,
+    normal_derivative,
 )
 from pinnml.networks import NetworkSettings
+from pinnml.problem import drawn
 from pinnml.system import System
 from problems import advection, burgers, heat, maxwell, poisson
 
@@ -82,6 +85,32 @@ def wave_vector() -> Problem:
     )
 
 
+def contact() -> Problem:
+    """Two materials in nonlinear contact: values, fluxes and a trainable number on the two sides of an interface."""
+
+    def conductivity(x):
+        return torch.where(x < 0.25, 1 + x, 3 + 0 * x)
+
+    def balance(u, x, y):
+        return div(conductivity(x) * grad(u)) - y * u**2
+
+    def resistance(u, x, normal, jump, ratio):
+        flux = conductivity(x) * normal_derivative(u, normal)
+        return jump(u) - ratio * flux * torch.exp(u), jump(flux) - x
+
+    return Problem(
+        domain=Box(x=Parts(-1, 0.25, 1), y=(0, 1)),
+        fields=("u",),
+        equations=(
+            Equation(balance),
+            Equation(resistance, on="interface", weight=2.0),
+            Equation(lambda u, jump, x: jump(u * x) + u, on="x=0.25", integral=True, name="mean"),
+            Equation(lambda u, x: u - x, on="boundary", name="wall"),
+        ),
+        parameters={"ratio": 0.4},
+    )
+
+
 PROBLEMS: dict[str, Callable[[], Problem]] = {
     **{f"poisson {case}": lambda case=case: poisson.problem(case) for case in ("sine", "expcos", "cube", "mixed")},
     **{f"advection {case}": lambda case=case: advection.problem(case) for case in ("periodic", "layer", "layer2d")},
@@ -90,6 +119,7 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "burgers": burgers.problem,
     "conduction": conduction,
     "wave vector": wave_vector,
+    "contact": contact,
 }
 
 
@@ -130,10 +160,5 @@ def system(problem: Problem, network: NetworkSettings, points: int = 40, seed: i
     with torch.no_grad():
         built.coef += 0.3 * torch.randn(built.coef.shape, generator=generator, dtype=torch.float64)
     regions = dict.fromkeys(term.region for term in problem.terms)
-    samples = {
-        region: problem.data[region].all()
-        if region in problem.data
-        else problem.domain.sample(region, points, generator)
-        for region in regions
-    }
+    samples = {region: drawn(problem, region, points, generator, "sobol") for region in regions}
     return System.build(problem, built, samples)

@@ -23,6 +23,7 @@ FEW = [
     pytest.param("conduction", "wrapped", id="conduction, wrapped"),
     pytest.param("wave vector", "residual gaussian mlp", id="wave vector, residual gaussian mlp"),
     pytest.param("heat", "sine mlp", id="heat, sine mlp"),
+    pytest.param("contact", "sine mlp", id="contact, sine mlp"),
 ]
 
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from pinnml.calculus import Axes, Jet
 from pinnml.domains.box import Box
-from pinnml.domains.intervals import Interval
 from pinnml.domains.cells import Cells
+from pinnml.domains.intervals import Interval
 from pinnml.domains.meshes.axes import checked_axes
 from pinnml.domains.meshes.facets import Facets, facets_of
 from pinnml.domains.meshes.files.reading import read_mesh
