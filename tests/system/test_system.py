@@ -125,7 +125,7 @@ def test_rows_are_those_of_the_equation_written_with_nested_differentiation():
 @pytest.mark.parametrize("name", PROBLEMS)
 @pytest.mark.parametrize("network", ["features", "sine mlp"])
 def test_linear_problems_are_found_by_trial(name, network):
-    record, nonlinear = PROBLEMS[name](), ("conduction", "wave vector", "burgers")
+    record, nonlinear = PROBLEMS[name](), ("conduction", "wave vector", "burgers", "contact")
     assert system(record, NETWORKS[network](record), points=10).is_linear is (name not in nonlinear)
 
 
