@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pinnml import LBFGS, MLP, Adam, Box, Equation, Points, Problem, Wrapped, solve
 from pinnml.run import Recipe, prepared
 from pinnml.solvers import Solver, Status
+from pinnml.problem import drawn
 from pinnml.system import System
 from tests.helpers.catalogue import NETWORKS, PROBLEMS, system
 
@@ -24,9 +25,7 @@ def single(problem: Problem, network, points: int = 8) -> System:
     with torch.no_grad():
         built.coef += 0.3 * torch.randn(built.coef.shape, generator=generator)
     samples = {
-        region: problem.data[region].all()
-        if region in problem.data
-        else problem.domain.sample(region, points, generator)
+        region: drawn(problem, region, points, generator, "sobol")
         for region in dict.fromkeys(term.region for term in problem.terms)
     }
     return System.build(problem, built, samples)
