@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from pinnml import LBFGS, MLP, Adam, Box, Equation, Points, Problem, Wrapped, solve
+from pinnml.problem import drawn
 from pinnml.run import Recipe, prepared
 from pinnml.solvers import Solver, Status
-from pinnml.problem import drawn
 from pinnml.system import System
 from tests.helpers.catalogue import NETWORKS, PROBLEMS, system
 
