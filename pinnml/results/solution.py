@@ -38,8 +38,9 @@ class Solution:
 
     Call it with points (n, d) of NumPy, columns in the order of `domain.axes`; it returns a dict of arrays by field:
     (n,) for scalars, (n, components) for vectors, complex where the field is. `settings` says how the network is
-    built and how the solve was run; `second` are the better fields of the solve that checked it, until saved; `folder`
-    is where the whole run was written, None where it was not.
+    built and how the solve was run; `second` are the better fields of the solve that checked it, and `alternative`,
+    where the equations do not determine these, others that they do not tell from them; both until saved. `folder` is
+    where the whole run was written, None where it was not.
     """
 
     domain: Domain
@@ -51,6 +52,7 @@ class Solution:
     problem: Problem | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     second: Fields | None = None
+    alternative: Fields | None = None
     folder: Path | None = None
 
     def __repr__(self) -> str:

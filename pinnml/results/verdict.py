@@ -121,21 +121,27 @@ class Verdict:
         return error is not None and error <= (ACCURATE if self.expected is None else self.expected)
 
     @property
+    def undetermined(self) -> tuple[str, ...]:
+        """The fields to which something can be added that the equations do not see."""
+        return tuple(name for name, part in self.null.items() if name not in self.together and not part <= UNDETERMINED)
+
+    @property
     def complaints(self) -> tuple[str, ...]:
         """Everything that keeps the solution from being good, a plain sentence each."""
         found = [] if self.converged or (self.status in UNFINISHED and self.accurate) else [self._unfinished()]
         zero = "is zero everywhere: a source or a condition is missing"
         found += [f"Field '{name}' {zero}." for name in self.zero_fields]
         found += [*self._open(), *self.unseen]
-        if not self.estimate:  # a second solve sees what these look for, and better
-            found += [self._overfitted(name) for name in self.held_out if self._is_overfitted(name)]
-            found += [self._neglected(name) for name in self.held_out if self._is_neglected(name)]
         found += [_unmet(name, left) for name, left in self.unmet.items() if not left <= UNMET]
         if self._is_stuck():
             found.append(self._contradicting())
-        elif not self.worst <= UNSOLVED:
+        elif not self.worst <= max([UNSOLVED, *(self.relative[name] for name in self.noise if self._is_noise(name))]):
             found.append(self._unsolved())
-        return (*found, *self._inaccurate())
+        found += self._inaccurate()
+        if found or not self.estimate:  # they are signs of an error; an estimate measures it
+            found += [self._overfitted(name) for name in self.held_out if self._is_overfitted(name)]
+            found += [self._neglected(name) for name in self.held_out if self._is_neglected(name)]
+        return tuple(found)
 
     @property
     def good(self) -> bool:
@@ -176,9 +182,8 @@ class Verdict:
         """What the equations do not determine; without a second solve, by counting conditions alone."""
         if not self.null:
             return list(self.missing)
-        fields = [name for name, part in self.null.items() if name not in self.together and not part <= UNDETERMINED]
-        if fields:
-            names = " and ".join(f"'{name}'" for name in fields)
+        if self.undetermined:
+            names = " and ".join(f"'{name}'" for name in self.undetermined)
             why = " ".join(self.missing) or "A condition is missing."
             return [f"The equations do not determine {names}: something can be added that they do not see. {why}"]
         parameters = [name for name in self.together if not self.null[name] <= UNDETERMINED]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -26,7 +27,8 @@ def snapshots(solution: Solution) -> list[Snapshot]:
     """The fields on a mesh of space, of its first three axes: one snapshot, or a series where there is time.
 
     Beside every field u stand `u_exact` and `u_error` = |u - u_exact| where something is known to compare with, and
-    the residual of every equation on the interior as `<equation>_residual`. Other axes of space and those of
+    the residual of every equation on the interior as `<equation>_residual`; where the equations do not determine u,
+    `u_undetermined` is what can be added to it. Other axes of space and those of
     parameters are held in the middle.
     """
     axes = solution.domain.axes
@@ -46,17 +48,24 @@ def panels(solution: Solution) -> list[Panel]:
     if instant is not None:
         middle[TIME] = instant
     snapshot = _snapshot(solution, _grid(solution, shown, middle), shown, instant)
-    known = solution.verdict.relative_l2
-    return [
+    known, labels = solution.verdict.relative_l2, (*shown, *("x", "y", "z")[len(shown) :])
+    found = [
         Panel(
             snapshot,
             field.name,
             exact=f"{field.name}_exact" if f"{field.name}_exact" in snapshot.point_data else None,
             relative_error=known.get(field.name),
-            axis_labels=(*shown, *("x", "y", "z")[len(shown) :]),
+            axis_labels=labels,
         )
         for field in solution.fields
     ]
+    open_ones = [name for name in map(open_name, known) if name in snapshot.point_data]
+    return [*found, *(Panel(snapshot, name, axis_labels=labels) for name in open_ones)]
+
+
+def open_name(field: str) -> str:
+    """The array of what can be added to a field without the equations' seeing it."""
+    return f"{field}_undetermined"
 
 
 def history(solution: Solution) -> History:
@@ -112,6 +121,9 @@ def _snapshot(solution: Solution, grid: Grid, shown: tuple[str, ...], time: floa
             difference = np.abs(data[name] - known[name])
             data[f"{name}_error"] = difference if difference.ndim == 1 else np.linalg.norm(difference, axis=1)
         data |= {f"{name}_residual": values for name, values in solution.residual(grid.points).items()}
+    if solution.alternative is not None:
+        others = replace(solution, network=solution.alternative[0], parameters=solution.alternative[1])(grid.points)
+        data |= {open_name(name): others[name] - data[name] for name in solution.verdict.undetermined}
     columns = [solution.domain.axes.position(name) for name in shown]
     points, marks = grid.points[:, columns], grid.cell_data
     return Snapshot(points, grid.cells, grid.cell_type, point_data=data, cell_data=marks, time=time)

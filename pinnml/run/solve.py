@@ -122,4 +122,7 @@ def _ended(loop: Loop, request: Request) -> Solution:
     loop.record()
     check = check_of(loop, status, request)
     verdict = judge(loop, status, record_of(request, loop.system), seconds, check)
-    return replace(solution_at(loop, request, verdict), second=check and check.second)
+    solution = solution_at(loop, request, verdict)
+    if check is None:
+        return solution
+    return replace(solution, second=check.second, alternative=check.alternative if verdict.undetermined else None)

@@ -29,8 +29,8 @@ class Determination:
     reach: by field, the largest |change| / |field| in L2 for which the rows change by no more than the first solution
     leaves of them: above its error, ten to a hundred times as a rule. null: the same for changes of rows that are
     rounding beside those of zero fields. mode: the head (k, m) of the further functions for the change that moves
-    most. parameters_null: by name, the same for parameters, beside their values. together: the changes of the
-    parameters, by name, that the equations see least of.
+    most, made as large as the field. parameters_null: by name, the same for parameters, beside their values. together:
+    the changes of the parameters, by name, that the equations see least of.
     """
 
     reach: dict[str, float]
@@ -50,9 +50,10 @@ def determination_of(solve: SecondSolve) -> Determination:
         # a change c of the head moves component f by sum_j slopes_nfj functions_nk c_kj
         moved = torch.einsum("nfj,nk,kjq->nfq", slopes, functions, heads).flatten(end_dim=1)
         norm, direction = _norm(moved)
-        stretch[name] = norm / max(float(field.norm()), torch.finfo(field.dtype).tiny)
+        size = float(field.norm())
+        stretch[name] = norm / max(size, torch.finfo(field.dtype).tiny)
         if stretch[name] > largest:
-            mode, largest = heads @ direction, stretch[name]
+            mode, largest = (size or 1.0) / norm * (heads @ direction), stretch[name]
     left, unseen = float(solve.before.norm()), rounding * inner.largest
     reach = {name: each * max(left, unseen) for name, each in stretch.items()}
     null = {name: each * unseen for name, each in stretch.items()}

@@ -15,9 +15,9 @@ from pinnml.networks.initialisation import Ridges
 from pinnml.solvers.head import balancing_weights
 from pinnml.system import System
 
-#: Functions beside a layer of ridge functions that stand as they were drawn, as a multiple of these; and at least so
-#: many, shared out among the outputs, beside what has been trained.
-RICHER, FRESH = 1.5, 600
+#: Functions beside a layer of ridge functions that stand as they were drawn, as a multiple of these; beside what has
+#: been trained, as a multiple of its parameters, within limits, and shared out among the outputs.
+RICHER, FRESH, FEWEST, MOST = 1.5, 3, 200, 600
 #: Collocation points for each function.
 POINTS = 3
 #: Relative rank cut-off of the further functions.
@@ -26,6 +26,8 @@ CUTOFF = 1e-13
 STEPS, ENOUGH = 4, 0.5
 #: Bandwidths that are tried where the first solution has none, by this many functions on so many points for each.
 SCAN, TRIED, TRIED_POINTS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0), 150, 6
+#: Functions that leave more than this part of rows that they were not fitted to do not help.
+NO_HELP = 0.9
 
 #: A network and a number of points in the interior to the system on points that the first solve has not seen.
 Anew = Callable[[Network, int], System]
@@ -65,7 +67,9 @@ def second_solve(
     if drawn is not None:
         count, bandwidth, activation = math.ceil(RICHER * drawn.directions.shape[1]), drawn.bandwidth, drawn.activation
     else:
-        count, bandwidth, activation = math.ceil(FRESH / math.sqrt(m)), _ones(network), "sine"
+        trained = sum(each.numel() for each in network.parameters())
+        count = math.ceil(min(max(FRESH * trained, FEWEST), MOST) / math.sqrt(m))
+        bandwidth, activation = _ones(network), "sine"
     ridges = Ridges.draw(count, bandwidth, activation, generator)
     system = anew(enriched(_functions(ridges, network), network), POINTS * count)
     if drawn is None:
@@ -138,9 +142,9 @@ def _moved(system: System, theta: Tensor, step: Tensor, r: Tensor) -> tuple[Tens
 
 
 def _balanced(system: System, theta: Tensor) -> tuple[System, Tensor, Tensor]:
-    """The system with rows of equal length, its rows and its Jacobian."""
+    """The system with rows of equal length by the further functions, its rows and its Jacobian."""
     r, j = _linearised(system, theta)
-    weights = balancing_weights(system, j[:, : system.network.coef.numel()])
+    weights = balancing_weights(system, j[:, : system.network.coef.numel() - system.network.coef.shape[1] ** 2])
     for name, rows in system.rows.items():
         factor = math.sqrt(weights[name] / system.weights[name])
         r[rows] *= factor
@@ -166,7 +170,10 @@ def _alone(system: System, j: Tensor, factors: Bordered) -> Tensor:
 
 
 def _with_best_bandwidth(system: System, network: Network, ridges: Ridges) -> System:
-    """The system with the bandwidth whose functions, fitted on half the rows, leave the least part of the others."""
+    """The system with the bandwidth whose functions, fitted on half the rows, leave the least part of the others.
+
+    The smoothest ones where none leaves less than there was: what is left is noise, or finer than all of them.
+    """
     few = ridges.thinned(TRIED)
     small = system.subset(TRIED * TRIED_POINTS)
 
@@ -178,5 +185,6 @@ def _with_best_bandwidth(system: System, network: Network, ridges: Ridges) -> Sy
         after = r[1::2] + j[1::2] @ fit.solve(CUTOFF)
         return float(torch.linalg.vector_norm(after) / torch.linalg.vector_norm(r[1::2]).clamp(min=1e-300))
 
-    best = min(SCAN, key=left)
+    parts = {bandwidth: left(bandwidth) for bandwidth in SCAN}
+    best = min(parts, key=parts.__getitem__) if min(parts.values()) < NO_HELP else SCAN[0]
     return system.with_network(enriched(_functions(ridges.scaled(best), network), network))

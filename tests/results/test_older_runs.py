@@ -19,8 +19,15 @@ X = np.linspace(0, 1, 7)[:, None]
 #: Name, parameters of the script, the summary of the verdict and the largest error of the fields, as they were then.
 OLD = [
     ("rod_features", {}, "good, error 4.8e-16, 1 step, 0.04 s", 1e-14),
-    ("rod_levels", {"case": "cosine", "scale": 2.0}, "not good, error 4.6e-11, 30 steps, 0.63 s", 1e-9),
+    (
+        "rod_levels",
+        {"case": "cosine", "scale": 2.0},
+        "accurate but not finished, error 4.6e-11, 30 steps, 0.63 s",
+        1e-9,
+    ),
 ]
+#: What a verdict of then and of now have in common; the words on it are of now.
+CHANGED = {"difference", "good", "complaints"}
 
 
 def exact(case: str = "sine", scale: float = 1.0) -> np.ndarray:
@@ -33,7 +40,9 @@ def test_a_checkpoint_gives_its_fields_and_its_verdict(name, given, summary, bou
     assert np.abs(solution(X)["u"] - exact(**given)).max() < bound
     assert solution.verdict.summary == summary
     recorded = json.loads((RUNS / name / "verdict.json").read_text())
-    assert json.loads(json.dumps(solution.verdict.to_json())) == recorded
+    again = json.loads(json.dumps(solution.verdict.to_json()))
+    kept = recorded.keys() - CHANGED
+    assert {key: again[key] for key in kept} == {key: recorded[key] for key in kept}
     assert len(solution.history) == len((RUNS / name / "history.csv").read_text().splitlines()) - 1
 
 

@@ -105,9 +105,14 @@ def test_points_on_an_unknown_region_are_refused_with_the_nearest_name():
 
 
 def test_too_few_points_are_found_out_by_the_held_out_residual():
-    verdict = solve(poisson.problem(), Features(120, bandwidth=8), points=60).verdict
+    verdict = solve(poisson.problem(), Features(120, bandwidth=8), points=60, verify=False).verdict
     assert not verdict.good
     assert any("held out" in complaint for complaint in verdict.complaints)
+
+
+def test_a_second_solve_tells_what_too_few_points_cost():
+    verdict = solve(poisson.problem(), Features(120, bandwidth=8), points=60).verdict
+    assert verdict.estimate["u"] == pytest.approx(verdict.error, rel=0.1)
 
 
 # Reasons to stop

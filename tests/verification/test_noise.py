@@ -1,0 +1,85 @@
+"""Noise of measured values: found or declared, it is no fault of the fit, and makes parameters uncertain."""
+
+from __future__ import annotations
+
+from math import pi
+
+import numpy as np
+import pytest
+
+from pinnml import LSGD, Box, Equation, Features, Points, Problem, solve
+from pinnml.errors import SettingsError, UnknownNameError
+
+DEVIATION, RATE = 0.01, 0.1
+BASIS = Features(12, bandwidth=3)
+
+
+def temperature(x, t):
+    return np.exp(-RATE * pi**2 * t) * np.sin(pi * x)
+
+
+def conduction(seed: int, deviation: float = DEVIATION, bias: float = 0.0, **given) -> Problem:
+    """The rate at which a rod cools, from 200 temperatures; bias: a drift that no rate explains."""
+    random = np.random.default_rng(seed)
+    x, t = random.random((2, 200))
+    value = temperature(x, t) + deviation * random.standard_normal(200) + bias * x * t
+    laws = (
+        Equation(lambda u, kappa: u.d("t") - kappa * u.d("xx"), name="heat"),
+        Equation(lambda u: u, on="boundary", name="ends"),
+        Equation(lambda u, value: u - value, on="sensors", name="measured"),
+    )
+    sensors = Points({"x": x, "t": t}, {"value": value}, **given)
+    box, guess = Box(x=(0, 1), t=(0, 1)), {"kappa": 0.3}
+    return Problem(domain=box, fields=("u",), parameters=guess, data={"sensors": sensors}, equations=laws)
+
+
+def solved(problem: Problem):
+    return solve(problem, BASIS, LSGD(hidden="gauss-newton", steps=60), points=150)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", [{}, {"noise": DEVIATION}], ids=["found", "declared"])
+def test_two_standard_errors_hold_the_truth_as_often_as_they_should(given):
+    inside, sizes = 0, []
+    for seed in range(20):
+        verdict = solved(conduction(seed, **given)).verdict
+        sizes.append(verdict.standard_errors["kappa"])
+        inside += abs(verdict.parameters_found["kappa"] - RATE) < 2 * sizes[-1]
+        assert verdict.good, verdict.complaints
+    assert inside >= 17
+    assert max(sizes) < 1.5 * min(sizes)
+
+
+def test_the_standard_error_is_the_spread_of_the_found():
+    verdicts = [solved(conduction(seed, noise=DEVIATION)).verdict for seed in range(8)]
+    spread = np.std([each.parameters_found["kappa"] for each in verdicts], ddof=1)
+    told = np.mean([each.standard_errors["kappa"] for each in verdicts])
+    assert 0.5 < told / spread < 2  # the spread of 8 is known to a quarter
+
+
+def test_noise_is_found_at_its_size():
+    assert solved(conduction(3)).verdict.noise["measured"] == pytest.approx(DEVIATION, rel=0.15)
+
+
+def test_exact_values_are_no_noise():
+    verdict = solved(conduction(0, deviation=0.0)).verdict
+    assert verdict.noise == {}
+    assert verdict.good
+    assert abs(verdict.parameters_found["kappa"] - RATE) < 1e-6
+
+
+def test_a_misfit_that_is_no_noise_is_not_good():
+    verdict = solved(conduction(0, deviation=0.001, bias=0.3)).verdict
+    assert not verdict.good
+
+
+def test_more_misfit_than_was_declared_is_not_good():
+    verdict = solved(conduction(0, noise=DEVIATION / 10)).verdict
+    assert not verdict.good
+
+
+def test_a_deviation_is_above_zero_and_of_a_column_that_is_there():
+    with pytest.raises(SettingsError, match="above 0"):
+        Points({"x": [0.0, 1.0]}, {"value": [1.0, 2.0]}, noise=0.0)
+    with pytest.raises(UnknownNameError, match="did you mean 'value'"):
+        Points({"x": [0.0, 1.0]}, {"value": [1.0, 2.0]}, noise={"valu": 0.1})
