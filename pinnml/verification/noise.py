@@ -14,8 +14,9 @@ from pinnml.system import Block
 from pinnml.verification.second_solve import SecondSolve
 
 #: Misfits that a richer basis leaves to this part are not the basis's, and look like noise where neighbours are
-#: no more alike than this many standard deviations of chance.
-LEFT, BY_CHANCE = 0.7, 3.0
+#: no more alike than this many standard deviations of independent chance (pairs that are each other's nearest count
+#: twice, which makes chance larger by the root of two).
+LEFT, BY_CHANCE = 0.7, 4.5
 #: Points of measurements at least, for noise to be found among them.
 FEWEST = 20
 

@@ -25,6 +25,7 @@ def square(*laws: Equation) -> Problem:
 LOAD = Equation(lambda u: -u.d("xx") - 1, name="balance")
 LEFT = Equation(lambda u: u, on="x=0", name="left")
 RIGHT = Equation(lambda u, x: u - x, on="x=1", name="right")
+BEAM = Equation(lambda u: u.d("xxxx") - 1, name="beam")
 SOURCE = Equation(lambda u: -laplacian(u) - 1, name="balance")
 SHUT = Equation(lambda u, normal: normal_derivative(u, normal), on="boundary", name="shut")
 MEAN = Equation(lambda u: u, integral=True, name="mean")
@@ -53,7 +54,10 @@ def wave(*conditions: Equation, length: float = 1.0) -> Problem:
         (line(LOAD, LEFT), "2 conditions at the ends of x: 1 found"),
         (square(*SLOPES), "constant is free"),
         (wave(), "u_t at the first instant"),
-        (line(Equation(lambda u: u.d("xxxx") - 1, name="beam"), Equation(lambda u: u, on="boundary", name="ends")), "4 conditions"),
+        (
+            line(Equation(lambda u: u.d("xxxx") - 1, name="beam"), Equation(lambda u: u, on="boundary", name="ends")),
+            "4 conditions",
+        ),
         (
             line(Equation(lambda u, x: u.d("xx") + pi**2 * (u - x), name="resonance"), LEFT, RIGHT),
             "do not determine 'u'",
