@@ -17,21 +17,24 @@ from pinnml.output import CHECKPOINT
 from pinnml.output.files import replacing
 
 FORMAT, VERSION = CHECKPOINT, 1
-#: The parts of a file beside its format, and what each of them is.
-PARTS = {"version": int, "record": str, "tensors": dict, "checksum": str}
+#: The parts of a file beside its format and version, and what each of them is.
+PARTS = {"record": str, "tensors": dict, "checksum": str}
+#: The one key of what stands for a tensor in JSON.
+TENSOR = "tensor"
 AGAIN = "save the solution again; files of other programs cannot be read"
 
 
-def write_archive(path: str | Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Path:
-    """Write a JSON record and named tensors; an old file is replaced only once the new one is whole."""
-    path, text = Path(path), json.dumps(record)
-    content = {
-        "format": FORMAT,
-        "version": VERSION,
-        "record": text,
-        "tensors": dict(tensors),
-        "checksum": checksum(text, tensors),
-    }
+def write_archive(
+    path: str | Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], progress: Any = None
+) -> Path:
+    """Write a JSON record and named tensors; an old file is replaced only once the new one is whole.
+
+    progress: what a run goes on from, of numbers, texts, tensors, and lists and mappings by name of these.
+    """
+    path, content = Path(path), {"format": FORMAT, "version": VERSION, **_part(record, tensors)}
+    if progress is not None:
+        apart: dict[str, Tensor] = {}
+        content["progress"] = _part({"progress": _taken_apart(progress, apart)}, apart)
     with replacing(path) as temporary:
         torch.save(content, temporary)
     return path
@@ -50,7 +53,43 @@ def read_archive(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             got=f"'{path}', which is a folder" if path.is_dir() else f"'{path}'",
             cure="give the path that a solution was saved to, such as run/checkpoint.pt",
         )
-    content = _content(path)
+    return _checked(path, _content(path))
+
+
+def read_progress(path: str | Path) -> Mapping[str, Any] | None:
+    """What a run goes on from, tensors on the CPU; None where the file has no such part. Raises CheckpointError."""
+    content = _content(Path(path)).get("progress")
+    if content is None:
+        return None
+    _check_parts(Path(path), content)
+    record, tensors = _checked(Path(path), content)
+    try:
+        found = _put_together(record["progress"], tensors)
+    except (KeyError, TypeError) as error:
+        raise _lacking(Path(path), "all that a run goes on from", repr(error)) from error
+    if not isinstance(found, dict):
+        raise _lacking(Path(path), "what a run goes on from by name", type(found).__name__)
+    return found
+
+
+def checksum(record: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the record and of the name, dtype, shape and bytes of every tensor."""
+    digest = hashlib.sha256(record.encode())
+    for name, tensor in tensors.items():
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _part(record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """A record and tensors with the checksum of both."""
+    text = json.dumps(record)
+    return {"record": text, "tensors": dict(tensors), "checksum": checksum(text, tensors)}
+
+
+def _checked(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The record and the tensors of a part, if nothing has changed them."""
     text, tensors = content["record"], content["tensors"]
     if content["checksum"] != checksum(text, tensors):
         raise CheckpointError(
@@ -68,14 +107,24 @@ def read_archive(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return record, tensors
 
 
-def checksum(record: str, tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of the record and of the name, dtype, shape and bytes of every tensor."""
-    digest = hashlib.sha256(record.encode())
-    for name, tensor in tensors.items():
-        flat = tensor.detach().cpu().contiguous().reshape(-1)
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(flat.view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+def _taken_apart(tree: Any, tensors: dict[str, Tensor]) -> Any:
+    """The tree in the words of JSON, its tensors by name beside it."""
+    if isinstance(tree, Tensor):
+        name = str(len(tensors))
+        tensors[name] = tree.detach().cpu().clone()
+        return {TENSOR: name}
+    if isinstance(tree, Mapping):
+        return {str(name): _taken_apart(each, tensors) for name, each in tree.items()}
+    return [_taken_apart(each, tensors) for each in tree] if isinstance(tree, (list, tuple)) else tree
+
+
+def _put_together(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """The tree with its tensors in their places."""
+    if isinstance(tree, dict):
+        if set(tree) == {TENSOR}:
+            return tensors[tree[TENSOR]]
+        return {name: _put_together(each, tensors) for name, each in tree.items()}
+    return [_put_together(each, tensors) for each in tree] if isinstance(tree, list) else tree
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -100,12 +149,20 @@ def _content(path: Path) -> dict[str, Any]:
             got=f"version {version}",
             cure="install that version of pinnml, or save the solution with this one",
         )
+    if not isinstance(version, int):
+        raise _lacking(path, "version, as int", type(version).__name__)
+    _check_parts(path, content)
+    return content
+
+
+def _check_parts(path: Path, content: Any) -> None:
+    """Refuse a record, tensors or a checksum of another kind."""
     for part, kind in PARTS.items():
-        if not isinstance(content.get(part), kind):
-            raise _lacking(path, f"{part}, as {kind.__name__}", type(content.get(part)).__name__)
+        found = content.get(part) if isinstance(content, dict) else None
+        if not isinstance(found, kind):
+            raise _lacking(path, f"{part}, as {kind.__name__}", type(found).__name__)
     if not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in content["tensors"].items()):
         raise _lacking(path, "tensors by name", "something else among them")
-    return content
 
 
 def _lacking(path: Path, expected: str, got: str) -> CheckpointError:

@@ -6,18 +6,20 @@ from dataclasses import replace
 from typing import Any
 
 from pinnml.output import RunFolder, Workplace, draw
+from pinnml.results.checkpoint_file import write_archive
 from pinnml.results.solution import Solution
 from pinnml.results.views import history, panels, snapshots
 
 
-def written(solution: Solution, place: Workplace) -> Solution:
+def written(solution: Solution, place: Workplace, progress: Any = None) -> Solution:
     """Write everything that a run leaves behind; the solution with its folder, or with a warning where that failed.
 
-    Whatever goes wrong, the solution is handed back: what it took to find it is worth more than a picture of it.
+    progress: what the run could go on from. Whatever goes wrong, the solution is handed back: what it took to find it
+    is worth more than a picture of it.
     """
     solution = of_run(solution, place)
     try:
-        _write_run(solution, place.folder)
+        _write_run(solution, place.folder, progress)
         place.finish()
     except Exception as error:
         kept = f"; its checkpoint is '{place.folder.checkpoint}'" if place.folder.checkpoint.is_file() else ""
@@ -48,16 +50,16 @@ def verdict_record(solution: Solution) -> dict[str, Any]:
     return solution.verdict.to_json() | ({} if run is None else {"run": run})
 
 
-def write_state(solution: Solution, folder: RunFolder) -> None:
+def write_state(solution: Solution, folder: RunFolder, progress: Any = None) -> None:
     """Write what a run can go on from: settings, checkpoint and history."""
     folder.write_config(solution.settings)
-    solution.save(folder.checkpoint)
+    write_archive(folder.checkpoint, solution.record(), solution.network.state_dict(), progress)
     folder.write_history([{**row, "run": solution.settings["run"]} for row in solution.history])
 
 
-def _write_run(solution: Solution, folder: RunFolder) -> None:
+def _write_run(solution: Solution, folder: RunFolder, progress: Any) -> None:
     """Settings, checkpoint, history, fields, picture, and at last the verdict, which tells that all are there."""
-    write_state(solution, folder)
+    write_state(solution, folder, progress)
     shots = snapshots(solution)
     folder.write_fields(shots[0] if len(shots) == 1 else shots)
     name = solution.settings["problem"] or ", ".join(field.name for field in solution.fields)

@@ -127,7 +127,11 @@ class Solution:
 
     def save(self, path: str | Path) -> Path:
         """Write a checkpoint of tensors and JSON, to be read back by `pinnml.load`."""
-        record = {
+        return write_archive(path, self.record(), self.network.state_dict())
+
+    def record(self) -> dict[str, Any]:
+        """All but the network's numbers, as plain values: what a checkpoint holds beside these."""
+        return {
             "domain": self.domain.to_json(),
             "fields": [[f.name, f.components, f.is_complex, f.is_vector] for f in self.fields],
             "parameters": dict(self.parameters),
@@ -136,7 +140,6 @@ class Solution:
             "history": [dict(row) for row in self.history],
             "settings": dict(self.settings),
         }
-        return write_archive(path, record, self.network.state_dict())
 
     def _tensor(self, points: Any) -> Tensor:
         array, d = np.asarray(points), len(self.domain.axes.names)

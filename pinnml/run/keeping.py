@@ -11,6 +11,8 @@ from pinnml.run.judge import judge, unjudged
 from pinnml.run.loop import Loop
 from pinnml.run.record import record_of
 from pinnml.run.request import Request
+from pinnml.run.resume import progress_of
+from pinnml.run.signals import Interruptions
 from pinnml.solvers import Status
 
 #: Seconds between checkpoints.
@@ -23,6 +25,7 @@ class Keeper:
 
     request: Request
     place: Workplace
+    interruptions: Interruptions
     failures: list[str] = field(default_factory=list)
     _last: float = field(default_factory=time.perf_counter)
 
@@ -34,9 +37,11 @@ class Keeper:
             self._last = time.perf_counter()
 
     def keep(self, loop: Loop, verdict: Verdict) -> str | None:
-        """Write a checkpoint with this verdict; what went wrong, None if nothing did."""
+        """Write a checkpoint with this verdict, whatever signals come; what went wrong, None if nothing did."""
         try:
-            write_state(of_run(solution_at(loop, self.request, verdict), self.place), self.place.folder)
+            with self.interruptions.held():
+                solution = of_run(solution_at(loop, self.request, verdict), self.place)
+                write_state(solution, self.place.folder, progress_of(loop, self.request))
         except Exception as error:
             self.failures.append(f"after step {loop.steps}: {told(error)}")
             return told(error)
@@ -55,14 +60,19 @@ class Keeper:
         else:
             error.add_note(f"the last state could not be kept: {failure}")
 
-    def finish(self, solution: Solution) -> Solution:
+    def at_end(self, loop: Loop) -> None:
+        """A checkpoint before the solution is judged, which may take long, and is not asked for twice."""
+        if loop.steps:
+            self.keep(loop, unjudged(loop, record_of(self.request, loop.system)))
+
+    def finish(self, loop: Loop, solution: Solution) -> Solution:
         """The solution at the end, all of it written; warnings tell what was not."""
         if self.failures:
             first, n = self.failures[0], len(self.failures)
             solution = warned(
                 solution, f"{n} checkpoint{'s' * (n > 1)} could not be written on the way, the first {first}."
             )
-        return written(solution, self.place)
+        return written(solution, self.place, progress_of(loop, self.request) if loop.steps else None)
 
 
 def solution_at(loop: Loop, request: Request, verdict: Verdict) -> Solution:

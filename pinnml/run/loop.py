@@ -17,6 +17,8 @@ from pinnml.system import System
 
 #: Measurements on held-out points wait until the solver has worked this many times as long as the last one took.
 MEASURE_PATIENCE = 20.0
+#: Lines of a history at most.
+LONGEST_HISTORY = 2000
 #: A loss that has grown by this factor over the least so far will not come back.
 DIVERGENCE = 1e6
 
@@ -42,55 +44,110 @@ class Progress:
 Callback = Callable[[Progress], object]
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where a solve stands after so many steps: the solver's state is None before the first.
+
+    best: the step of least loss so far, as far as losses can be compared. status: why there are no more steps, if
+    there are none; by_solver: whether it was the solver that said so, and no limit from outside.
+    """
+
+    system: System
+    theta: Tensor
+    state: Any = None
+    steps: int = 0
+    loss: float = math.nan
+    best: Step | None = None
+    status: Status | None = None
+    by_solver: bool = False
+
+
 @dataclass
 class Loop:
     """One solve under way: where it stands, and its history.
 
     `run` ends with a status, never with an exception of numerics or an interruption; after trouble the best state so
-    far is kept.
+    far is kept. `at` changes as a whole: whenever it is cut short, a step has been taken or it has not.
     """
 
     solver: Solver
-    system: System
-    theta: Tensor
+    at: Standing
     started: float
     measure: Measure
     callback: Callback | None = None
     keep: Callable[[Loop], None] | None = None
-    steps: int = 0
     notes: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     held_out: float | None = None
     error: float | None = None
-    loss: float = math.nan
+    #: Of so many occasions for a line of the history one is taken.
+    spacing: int = 1
     _measured: float = field(init=False, default=-math.inf)
     _cost: float = field(init=False, default=0.0)
+    _passed: int = field(init=False, default=0)
+
+    @property
+    def system(self) -> System:
+        """The system after the last step."""
+        return self.at.system
+
+    @property
+    def theta(self) -> Tensor:
+        """Theta (P,) after the last step."""
+        return self.at.theta
+
+    @property
+    def steps(self) -> int:
+        """The steps so far."""
+        return self.at.steps
+
+    @property
+    def loss(self) -> float:
+        """The loss after the last step."""
+        return self.at.loss
 
     def run(self) -> Status:
         """Step until the solver is done, a limit is met, or something breaks."""
-        best = Step(self.system, self.theta, None, Report(math.inf))
         try:
-            with torch.no_grad():
-                best = replace(best, report=Report(float(self.system.loss(self.theta))))
-            state = self.solver.init(self.system, self.theta)
-            while self.steps < self.solver.steps:
-                step = self.solver.step(self.system, self.theta, state)
-                if trouble := _trouble(step, best):
-                    return self._returned_to(best, trouble)
-                self.system, self.theta, state = step.system, step.theta, step.state
-                self.steps += 1
-                if not _comparable(step, best) or step.report.loss <= best.report.loss:
-                    best = step
-                if status := self._ended(step.report):
-                    return status
+            status = self._stepped()
         except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
-            return self._returned_to(best, Status.NOT_FINITE)
+            status = self._returned(Status.NOT_FINITE)
         except KeyboardInterrupt:
             return Status.INTERRUPTED
+        if status is not Status.INTERRUPTED:
+            self.at = replace(self.at, status=status)
+        return status
+
+    def _stepped(self) -> Status:
+        if self.at.status is not None and self.at.by_solver:
+            return self.at.status
+        if self.at.best is None:
+            with torch.no_grad():
+                loss = float(self.system.loss(self.theta))
+            best = Step(self.system, self.theta, None, Report(loss))
+            self.at = replace(self.at, state=self.solver.init(self.system, self.theta), best=best)
+        while self.steps < self.solver.steps:
+            at = self.at
+            step, best = self.solver.step(at.system, at.theta, at.state), at.best
+            assert best is not None
+            if trouble := _trouble(step, best):
+                return self._returned(trouble)
+            if not _comparable(step, best) or step.report.loss <= best.report.loss:
+                best = step
+            report = step.report
+            ended = report.status is not None
+            self.at = Standing(
+                step.system, step.theta, step.state, at.steps + 1, report.loss, best, report.status, by_solver=ended
+            )
+            if status := self._ended(report):
+                return status
         return Status.STEPS
 
-    def _returned_to(self, best: Step, status: Status) -> Status:
-        self.system, self.theta, self.loss = best.system, best.theta, best.report.loss
+    def _returned(self, status: Status) -> Status:
+        """Back to the best step."""
+        if (best := self.at.best) is not None:
+            at = replace(self.at, system=best.system, theta=best.theta, loss=best.report.loss)
+            self.at = replace(at, state=None, by_solver=True)
         return status
 
     def seconds(self) -> float:
@@ -98,11 +155,16 @@ class Loop:
         return time.perf_counter() - self.started
 
     def record(self) -> None:
-        """Measure on points that the training does not see, and add a line to the history."""
+        """Measure on points that the training does not see, and add a line to the history.
+
+        Where that is long, every other line goes, and they come half as often: a solve may take days.
+        """
         began = time.perf_counter()
         self.held_out, self.error = self.measure(self.system, self.theta)
         self._measured = time.perf_counter()
-        self._cost = self._measured - began
+        self._cost, self._passed = self._measured - began, 0
+        if len(self.history) >= LONGEST_HISTORY:
+            self.history, self.spacing = self.history[::2], 2 * self.spacing
         self.history.append(
             {
                 "step": self.steps,
@@ -119,12 +181,14 @@ class Loop:
         if report.notes.get("level") != self.notes.get("level"):
             self.notes = {}  # another level may have another solver, with other notes
         self.notes |= report.notes
-        self.loss = report.loss
         status, limit = report.status, self.solver.seconds
         if status is None and limit is not None and self.seconds() >= limit:
             status = Status.SECONDS
         if status is None and time.perf_counter() - self._measured >= MEASURE_PATIENCE * self._cost:
-            self.record()
+            self._passed += 1
+            self._measured = time.perf_counter()
+            if self._passed >= self.spacing:
+                self.record()
         if self.keep is not None:
             self.keep(self)
         progress = Progress(

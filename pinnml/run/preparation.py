@@ -14,7 +14,7 @@ from torch import Tensor
 from pinnml.networks import Network, Perceptron
 from pinnml.problem import Problem, Term, check_data, counts, drawn, held_out_sample
 from pinnml.results import Solution
-from pinnml.run.loop import Callback, Loop
+from pinnml.run.loop import Callback, Loop, Standing
 from pinnml.run.measurement import measure_of
 from pinnml.run.recipe import Recipe
 from pinnml.run.request import Request
@@ -92,7 +92,8 @@ def begun(request: Request, callback: Callback | None = None) -> Loop:
     started = time.perf_counter()
     system = prepared_system(request)
     theta = _first_theta(system, request.start)
-    return Loop(request.solver, system, theta, started, measure_of(request.problem, request.seed), callback)
+    at = Standing(system, theta)
+    return Loop(request.solver, at, started, measure_of(request.problem, request.seed), callback)
 
 
 def _first_theta(system: System, start: Solution | None) -> Tensor:

@@ -21,6 +21,8 @@ from pinnml.run.preparation import begun
 from pinnml.run.recipe import Recipe
 from pinnml.run.record import record_of
 from pinnml.run.request import Request, check_problem
+from pinnml.run.resume import gone_on, is_over
+from pinnml.run.signals import interruptible
 from pinnml.solvers import Solver
 from pinnml.system.weak import TestSpace
 from pinnml.validation import of_kind, or_none, shown
@@ -36,6 +38,7 @@ def solve(
     device: str | torch.device | None = None,
     dtype: torch.dtype = torch.float64,
     out: str | Path | None = None,
+    resume: str | Path | None = None,
     callback: Callback | None = None,
     start: Solution | None = None,
     rule: str = "chebyshev",
@@ -49,24 +52,27 @@ def solve(
     points: collocation points in the interior (by default six for each basis function, and three for each parameter of
     a KAN), or a mapping region -> number. seed: the one source of randomness. device: by default the CPU. dtype:
     float64, or float32 for gradient solvers. out: a folder for settings, history, verdict, checkpoint, fields and
-    picture, which is this run's alone; without it nothing is written. callback: called with a `Progress` after every
-    step; returning True ends the solve. start: a solution of the same fields on the same domain to go on from, with its
-    own network, so that `network` is left out, and from its trainable parameters. rule: how points are drawn: chebyshev
-    (dense towards the faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the
-    verdict. tests: the functions with which the problem's weak form is tested; then it stands for all equations but
-    those for values on the boundary, integrals and measurements. verify: whether a second solve, of which the callback
-    hears nothing, estimates the error and tells what the equations determine.
+    picture, which is this run's alone; without it nothing is written. resume: the folder of a run that a signal or a
+    limit has ended, to go on with it, bit for bit on the CPU as if it had not; all else is given as it was then, but
+    for limits, which count from the beginning. callback: called with a `Progress` after every step; returning True ends
+    the solve. start: a solution of the same fields on the same domain to go on from, with its own network, so that
+    `network` is left out, and from its trainable parameters. rule: how points are drawn: chebyshev (dense towards the
+    faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the verdict. tests: the
+    functions with which the problem's weak form is tested; then it stands for all equations but those for values on the
+    boundary, integrals and measurements. verify: whether a second solve, of which the callback hears nothing, estimates
+    the error and tells what the equations determine.
 
     Raises ProblemError and its kin where the problem does not hold together, SettingsError and DeviceError for
-    options that cannot be. A solve that goes wrong numerically does not raise: its status says so. What a function
-    of the user's raises comes through; a note on the error names the checkpoint with the last state. An earlier run in
-    `out` stays as it was until the new one is whole. A solution that was found is returned whatever the disk does:
+    options that cannot be. A solve that goes wrong numerically does not raise: its status says so. Nor does one that
+    Ctrl-C, SIGTERM or SIGHUP ends; a second such signal does, and leaves the last checkpoint. What a function of the
+    user's raises comes through; a note on the error names the checkpoint with the last state. An earlier run in `out`
+    stays as it was until the new one is whole. A solution that was found is returned whatever the disk does:
     `verdict.warnings` says what could not be written, and `folder` is None.
     """
     check_problem(problem)
     recipe = Recipe(network, solver, points, expect, rule, tests=tests)
     options = {"seed": seed, "device": device, "dtype": dtype, "start": start, "verify": verify}
-    return _solved(problem, recipe, out=out, callback=callback, **options)
+    return _solved(problem, recipe, out=out, resume=resume, callback=callback, **options)
 
 
 def solve_by(recipe: Recipe, problem: Problem, **overrides: Any) -> Solution:
@@ -89,37 +95,61 @@ def _solved(
     recipe: Recipe,
     *,
     out: str | Path | None = None,
+    resume: str | Path | None = None,
     callback: Callback | None = None,
     **options: Any,
 ) -> Solution:
     """The solution, written where it is to be; options: those of a Request. Raises what `solve` does."""
     request = Request.checked(problem, recipe, **options)
-    or_none(of_kind)("out", out, (str, Path), "the name of a folder", 'out="runs/first"')
     if callback is not None and not callable(callback):
         cure = "write a function: def watch(progress): ..."
         raise SettingsError("callback", expected="a function of a Progress", got=shown(callback), cure=cure)
-    folder = None if out is None else RunFolder.named(out)
+    folder = _folder(out, resume)
     check_known(problem)
     if recipe.tests is None:
         check_posed_at_points(problem)
-    if folder is None:
-        return _ended(begun(request, callback), request)
-    with workplace(folder) as place:
-        loop, keeper = begun(request, callback), Keeper(request, place)
-        loop.keep = keeper.now_and_then
-        try:
-            solution = _ended(loop, request)
-        except Exception as error:
-            keeper.rescue(loop, error)
-            raise
-        return keeper.finish(solution)
+    with interruptible() as interruptions:
+        if folder is None:
+            return _ended(begun(request, callback), request)
+        with workplace(folder, resume is not None) as place:
+            keeper = Keeper(request, place, interruptions)
+            if place.found is None:
+                return _kept(begun(request, callback), keeper)
+            with gone_on(request, place.found, callback) as (loop, loaded):
+                if is_over(loop) and place.target.is_whole:
+                    return replace(loaded, folder=place.named)
+                return _kept(loop, keeper)
 
 
-def _ended(loop: Loop, request: Request) -> Solution:
+def _folder(out: object, resume: object) -> RunFolder | None:
+    """Where to write; a run that goes on does so in its own folder. Raises SettingsError."""
+    or_none(of_kind)("out", out, (str, Path), "the name of a folder", 'out="runs/first"')
+    or_none(of_kind)("resume", resume, (str, Path), "the folder of a run", 'resume="runs/first"')
+    named = {name: RunFolder.named(each) for name, each in (("out", out), ("resume", resume)) if each is not None}  # pyright: ignore
+    if len({folder.path.resolve() for folder in named.values()}) > 1:
+        cure = "leave out= away, and copy the folder first where the run as it is should stay"
+        raise SettingsError("out", expected=f"the folder of resume=, '{resume}'", got=f"'{out}'", cure=cure)
+    return next(iter(named.values()), None)
+
+
+def _kept(loop: Loop, keeper: Keeper) -> Solution:
+    """The solution at the end of the loop, written; the state is kept on the way, and where something fails."""
+    loop.keep = keeper.now_and_then
+    try:
+        solution = _ended(loop, keeper.request, keeper)
+    except Exception as error:
+        keeper.rescue(loop, error)
+        raise
+    return keeper.finish(loop, solution)
+
+
+def _ended(loop: Loop, request: Request, keeper: Keeper | None = None) -> Solution:
     """The solution at the end of the loop, judged."""
     status = loop.run()
     seconds = loop.seconds()
     loop.record()
+    if keeper is not None:
+        keeper.at_end(loop)
     check = check_of(loop, status, request)
     verdict = judge(loop, status, record_of(request, loop.system), seconds, check)
     solution = solution_at(loop, request, verdict)

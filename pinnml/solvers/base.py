@@ -93,6 +93,17 @@ class Solver(ABC):
         """
         return self.init(system, theta)
 
+    def packed(self, state: Any) -> Any:
+        """The state in numbers, texts, tensors, and lists and mappings of these; None where no checkpoint can hold it.
+
+        What it holds is not changed by steps to come, so that it can be had of the state before one that was cut short.
+        """
+        return None
+
+    def unpacked(self, packed: Any, system: System, theta: Tensor) -> Any:
+        """The state of which `packed` told, with the system and theta of then."""
+        raise NotImplementedError
+
     @abstractmethod
     def step(self, system: System, theta: Tensor, state: Any) -> Step:
         """One step from theta (P,)."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
+from pinnml.solvers.packing import own
 from pinnml.system import System
 from pinnml.validation import or_none, positive, settle, whole_number
 
@@ -25,12 +27,16 @@ SEARCHES = 25
 
 @dataclass(frozen=True)
 class State:
-    """The optimiser of PyTorch with the tensor that it moves, and the losses so far."""
+    """The optimiser of PyTorch with the tensor that it moves, and the losses so far.
+
+    The optimiser changes in place with the next step; `kept`, the gradient and what the optimiser remembers, does not.
+    """
 
     optimiser: torch.optim.Optimizer
     parameter: Tensor
     losses: tuple[float, ...]
     step: int = 0
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +64,18 @@ class Adam(Solver):
 
     def init(self, system: System, theta: Tensor) -> State:
         """A fresh optimiser with the gradient at theta."""
-        return _start(system, theta, lambda parameter: torch.optim.Adam([parameter], lr=self.rate))
+        return _start(system, theta, self._optimiser)
+
+    def packed(self, state: State) -> dict[str, Any]:
+        """All of it."""
+        return _packed(state)
+
+    def unpacked(self, packed: dict[str, Any], system: System, theta: Tensor) -> State:
+        """All of it."""
+        return _unpacked(packed, theta, self._optimiser)
+
+    def _optimiser(self, parameter: Tensor) -> torch.optim.Optimizer:
+        return torch.optim.Adam([parameter], lr=self.rate)
 
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """One update."""
@@ -88,7 +105,7 @@ class Adam(Solver):
             "exp_avg": prolong(old["exp_avg"]),
             "exp_avg_sq": prolong(old["exp_avg_sq"].sqrt()).square(),
         }
-        return replace(fresh, step=state.step)
+        return replace(fresh, step=state.step, kept=_kept(fresh.optimiser, fresh.parameter))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,15 +126,20 @@ class LBFGS(Solver):
 
     def init(self, system: System, theta: Tensor) -> State:
         """A fresh optimiser with the gradient at theta."""
+        return _start(system, theta, self._optimiser)
 
-        def make(parameter: Tensor) -> torch.optim.Optimizer:
-            settings = {"tolerance_grad": 0.0, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}
-            most = SEARCHES * self.inner  # PyTorch's own limit would cut line searches short
-            return torch.optim.LBFGS(
-                [parameter], max_iter=self.inner, max_eval=most, history_size=self.memory, **settings
-            )
+    def packed(self, state: State) -> dict[str, Any]:
+        """All of it."""
+        return _packed(state)
 
-        return _start(system, theta, make)
+    def unpacked(self, packed: dict[str, Any], system: System, theta: Tensor) -> State:
+        """All of it."""
+        return _unpacked(packed, theta, self._optimiser)
+
+    def _optimiser(self, parameter: Tensor) -> torch.optim.Optimizer:
+        settings = {"tolerance_grad": 0.0, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}
+        most = SEARCHES * self.inner  # PyTorch's own limit would cut line searches short
+        return torch.optim.LBFGS([parameter], max_iter=self.inner, max_eval=most, history_size=self.memory, **settings)
 
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """`inner` iterations."""
@@ -164,7 +186,7 @@ class LBFGS(Solver):
             "prev_flat_grad": fresh.parameter.grad.clone(),
             "prev_loss": fresh.losses[-1],
         }
-        return fresh
+        return replace(fresh, kept=_kept(fresh.optimiser, fresh.parameter))
 
 
 def lifted(gradient: Tensor, prolong: Callable[[Tensor], Tensor]) -> Tensor:
@@ -187,11 +209,36 @@ def lifted(gradient: Tensor, prolong: Callable[[Tensor], Tensor]) -> Tensor:
 def _start(system: System, theta: Tensor, make: Callable[[Tensor], torch.optim.Optimizer]) -> State:
     parameter = theta.detach().clone().requires_grad_()
     loss, parameter.grad = system.loss_and_gradient(parameter)
-    return State(make(parameter), parameter, (float(loss),))
+    optimiser = make(parameter)
+    return State(optimiser, parameter, (float(loss),), kept=_kept(optimiser, parameter))
+
+
+def _kept(optimiser: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Any]:
+    """The gradient, and a copy of what the optimiser remembers, but for a work list. Tensors in lists do not change."""
+
+    def copied(value: Any) -> Any:
+        return value.clone() if isinstance(value, Tensor) else list(value) if isinstance(value, list) else value
+
+    memory = {name: copied(value) for name, value in optimiser.state[parameter].items() if name != "al"}
+    return {"gradient": parameter.grad, "memory": memory}
+
+
+def _packed(state: State) -> dict[str, Any]:
+    return {"losses": list(state.losses), "step": state.step, **state.kept}
+
+
+def _unpacked(packed: dict[str, Any], theta: Tensor, make: Callable[[Tensor], torch.optim.Optimizer]) -> State:
+    parameter = theta.detach().clone().requires_grad_()
+    parameter.grad = own(packed["gradient"])
+    optimiser = make(parameter)
+    for name, value in packed["memory"].items():
+        optimiser.state[parameter][name] = [own(each) for each in value] if isinstance(value, list) else own(value)
+    return State(optimiser, parameter, own(packed["losses"]), packed["step"], _kept(optimiser, parameter))
 
 
 def _after(system: System, state: State, loss: float, patience: int) -> Step:
-    state = State(state.optimiser, state.parameter, (*state.losses[-patience:], loss), state.step + 1)
+    kept, losses = _kept(state.optimiser, state.parameter), (*state.losses[-patience:], loss)
+    state = State(state.optimiser, state.parameter, losses, state.step + 1, kept)
     theta, status = state.parameter.detach().clone(), None
     if loss == 0.0 or state.losses[-2] == loss:
         status = end_of_descent(system, theta)

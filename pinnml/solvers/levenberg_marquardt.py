@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from pinnml.errors import SettingsError
 from pinnml.linalg import DampedSteps, damped_steps
 from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
 from pinnml.solvers.head import balancing_weights
+from pinnml.solvers.packing import packed_fields, unpacked_fields
 from pinnml.solvers.trust_region import half_square, longest_good_step
 from pinnml.system import System
 from pinnml.validation import flag, fraction, not_negative, positive, settle, whole_number
@@ -97,6 +99,14 @@ class LevenbergMarquardt(Solver):
     def carried(self, state: State, system: System, theta: Tensor, prolong: Callable[[Tensor], Tensor]) -> State:
         """The radius stays, and the loss at the start, against which the tolerance is measured."""
         return State(state.radius, state.losses[:1])
+
+    def packed(self, state: State) -> dict[str, Any]:
+        """All of it."""
+        return packed_fields(state)
+
+    def unpacked(self, packed: dict[str, Any], system: System, theta: Tensor) -> State:
+        """All of it."""
+        return unpacked_fields(State, packed)
 
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """One factorisation, and the best step that it offers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from pinnml.linalg import damped_steps
 from pinnml.solvers.bandwidth_search import best_ridges, searchable, with_ridges
 from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
 from pinnml.solvers.head import CUTOFFS, HeadFit, fit_head
+from pinnml.solvers.packing import own, packed_fields, unpacked_fields
 from pinnml.solvers.quasi_newton import Memory
 from pinnml.solvers.trust_region import longest_good_step
 from pinnml.system import System
@@ -87,6 +89,17 @@ class LSGD(Solver):
     def init(self, system: System, theta: Tensor) -> State:
         """Nothing yet: the first step searches and fits."""
         return State()
+
+    def packed(self, state: State) -> dict[str, Any]:
+        """All of it; the fit without its system and theta, which are those of the solve."""
+        fit = None if state.fit is None else packed_fields(state.fit, leave=("system", "theta"))
+        pairs = [list(pair) for pair in state.memory.pairs]
+        return {"fit": fit, "pairs": pairs, "rest": packed_fields(state, leave=("fit", "memory"))}
+
+    def unpacked(self, packed: dict[str, Any], system: System, theta: Tensor) -> State:
+        """All of it."""
+        fit = packed["fit"] and unpacked_fields(HeadFit, packed["fit"], system=system, theta=theta)
+        return unpacked_fields(State, packed["rest"], fit=fit, memory=Memory(own(packed["pairs"])))
 
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """First the search and the first fit; then Gauss-Newton on the head until it is done; then the basis."""

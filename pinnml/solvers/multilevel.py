@@ -13,6 +13,7 @@ from torch import Tensor
 from pinnml.errors import SettingsError
 from pinnml.solvers.base import Report, Solver, Status, Step
 from pinnml.solvers.levenberg_marquardt import LevenbergMarquardt
+from pinnml.solvers.packing import packed_fields, unpacked_fields
 from pinnml.system import System
 from pinnml.validation import flag, positive, settle, whole_number
 
@@ -102,6 +103,19 @@ class Multilevel(Solver):
         with torch.no_grad():
             residual = float(torch.linalg.vector_norm(system.residual(theta)))
         return State(0, 0, self._solver(0).init(part or system, theta), 0.0, resolution or 1.0, residual, part)
+
+    def packed(self, state: State) -> dict[str, Any] | None:
+        """The level and its solver's state; the part of the samples is found again."""
+        inner = self._solver(state.level).packed(state.inner)
+        return None if inner is None else packed_fields(state, leave=("inner", "part")) | {"inner": inner}
+
+    def unpacked(self, packed: dict[str, Any], system: System, theta: Tensor) -> State:
+        """All of it."""
+        level = packed["level"]
+        part = self._part(system, level)
+        inner = self._solver(level).unpacked(packed["inner"], part or system, theta)
+        rest = {name: value for name, value in packed.items() if name != "inner"}
+        return unpacked_fields(State, rest, inner=inner, part=part)
 
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """One step of the level's solver, and a refinement if it was the last of its level."""
