@@ -16,13 +16,22 @@ from tests.helpers.damages import (
 )
 from tests.helpers.made_meshes import FORMS, write, write_bare
 from tests.helpers.places import MESHES
+from tests.helpers.vtk_files import grid, write_vtu
 
 
 def originals(folder: Path) -> list[Path]:
-    """A file of every format, of triangles and of quadratic tetrahedra, and two that Gmsh wrote."""
+    """A file of every format, of triangles and of quadratic tetrahedra, and some that VTK and Gmsh wrote."""
     files = [write(folder, kind, form) for form in FORMS for kind in ("triangle", "tetra10") if "hdf5" not in form]
     readable = [path for path in files if path.name != "xdmf text-tetra10.xdmf"]
-    return [*readable, MESHES / "square_quads.msh", write_bare(folder)]
+    theirs = [
+        write_vtu(folder / f"{mode} {compressor}.vtu", grid("quad"), mode, compressor, encoded=encoded)
+        for mode, compressor, encoded in (
+            ("Appended", "LZ4", False),
+            ("Appended", "ZLib", True),
+            ("Binary", "LZMA", True),
+        )
+    ]
+    return [*readable, *theirs, MESHES / "square_quads.msh", write_bare(folder)]
 
 
 def outcome(path: Path) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 from pinnml.domains.meshes.files.gmsh import read_gmsh
 from pinnml.domains.meshes.files.kinds import FILE_KINDS, FileMesh
 from pinnml.domains.meshes.files.vtk import read_vtk
-from pinnml.domains.meshes.files.with_meshio import read_with_meshio
+from pinnml.domains.meshes.files.vtu import read_vtu
+from pinnml.domains.meshes.files.xdmf import read_xdmf
 from pinnml.errors import MeshError
 
 SUFFIXES = (".msh", ".vtu", ".vtk", ".xdmf")
@@ -65,9 +66,9 @@ def _read(path: Path) -> FileMesh:
     data = path.read_bytes()
     if not data.strip():
         raise MeshError("the file is empty", expected="a mesh", got=f"{len(data)} bytes", cure="write it again")
-    if suffix in (".vtu", ".xdmf"):
-        return read_with_meshio(path, data)
-    return read_gmsh(data) if suffix == ".msh" else read_vtk(data)
+    if suffix == ".xdmf":
+        return read_xdmf(path, data)
+    return {".msh": read_gmsh, ".vtk": read_vtk, ".vtu": read_vtu}[suffix](data)
 
 
 def _arrays(mesh: FileMesh) -> MeshArrays:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from urllib.parse import unquote
 
 import numpy as np
 
-from pinnml.domains.meshes.files.kinds import FILE_KINDS, FileMesh, unknown_kind
-from pinnml.domains.meshes.files.values import groups_by_value
+from pinnml.domains.meshes.files.kinds import FileMesh
+from pinnml.domains.meshes.files.vtk_cells import vtk_mesh
 from pinnml.errors import MeshError
 
-BY_NUMBER = {kind.vtk: name for name, kind in FILE_KINDS.items()}
 TYPES = {
     "char": "i1",
     "unsigned_char": "u1",
@@ -114,7 +112,7 @@ def read_vtk(data: bytes) -> FileMesh:
             values |= {unquote(name): array for name, array in arrays.items()} if place == "CELL_DATA" else {}
     if missing := {"points", "offsets", "nodes", "types"} - found.keys():
         raise ValueError(f"it holds no {min(missing)}")
-    return _file_mesh(found, values)
+    return vtk_mesh(found["points"], found["offsets"], found["nodes"], found["types"], values)
 
 
 def _cells(reader: Reader, first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,15 +121,13 @@ def _cells(reader: Reader, first: int, second: int) -> tuple[np.ndarray, np.ndar
         offsets = reader.array(first, words[1]).astype(np.int64)
         return offsets, reader.array(second, reader.words()[1]).astype(np.int64)
     table = reader.array(second, "int").astype(np.int64)
-    offsets, nodes, at = [0], [], 0
+    sizes, starts, at = table.tolist(), [], 0
     for _ in range(first):
-        size = int(table[at])
-        if not 0 < size < second - at:
+        if not (at < second and 0 < sizes[at] < second - at):
             raise ValueError("a cell has more nodes than there are")
-        nodes.append(table[at + 1 : at + 1 + size])
-        offsets.append(offsets[-1] + size)
-        at += 1 + size
-    return np.array(offsets), np.concatenate(nodes)
+        starts.append(at)
+        at += 1 + sizes[at]
+    return np.cumsum([0, *(sizes[start] for start in starts)]), np.delete(table[:at], starts)
 
 
 def _attribute(reader: Reader, keyword: str, words: list[str], count: int) -> dict[str, np.ndarray]:
@@ -158,22 +154,3 @@ def _attribute(reader: Reader, keyword: str, words: list[str], count: int) -> di
         reader.colours(4 * int(words[2]))
         return {}
     raise ValueError(f"there is a section {keyword[:30]!r}")
-
-
-def _file_mesh(found: dict[str, np.ndarray], values: dict[str, np.ndarray]) -> FileMesh:
-    offsets, nodes, types = found["offsets"], found["nodes"], found["types"]
-    if len(offsets) != len(types) + 1 or (np.diff(offsets) < 1).any() or offsets[0] != 0 or offsets[-1] != len(nodes):
-        raise ValueError(f"{len(offsets) - 1} cells with {len(types)} types and {len(nodes)} nodes do not fit")
-    cells, by_kind = {}, defaultdict(dict)
-    for number in dict.fromkeys(types.tolist()):
-        if number not in BY_NUMBER:
-            raise unknown_kind(f"{number} of VTK's list")
-        kind, rows = BY_NUMBER[number], np.flatnonzero(types == number)
-        if (np.diff(offsets)[rows] != FILE_KINDS[kind].nodes).any():
-            raise ValueError(f"a cell of kind {kind} with another number of nodes")
-        cells[kind] = nodes[offsets[rows][:, None] + np.arange(FILE_KINDS[kind].nodes)]
-        for name, array in values.items():
-            by_kind[name][kind] = array[rows]
-    if any(len(array) != len(types) for array in values.values()):
-        raise ValueError("an array is not as long as there are cells")
-    return FileMesh(found["points"], cells, groups_by_value(by_kind))

@@ -1,4 +1,4 @@
-"""Meshes in .vtu and .xdmf, by meshio.
+"""Meshes in .xdmf, by meshio.
 
 meshio may print, warn, ask for any amount of memory or raise anything at all on a file that is broken: all of it
 becomes a MeshError here.
@@ -22,13 +22,13 @@ from pinnml.errors import MeshError
 from pinnml.extras import require
 
 
-def read_with_meshio(path: Path, data: bytes) -> FileMesh:
-    """What a .vtu or .xdmf file says; ValueError where it breaks the format, MeshError for what is not supported."""
-    {".vtu": _check_vtu, ".xdmf": _check_xdmf}[path.suffix.lower()](path, data)
+def read_xdmf(path: Path, data: bytes) -> FileMesh:
+    """What an .xdmf file says; ValueError where it breaks the format, MeshError for what is not supported."""
+    _check(path, data)
     try:
         mesh = _read(path)
     except ValueError as error:
-        if path.suffix.lower() == ".xdmf" and b"Mixed" in data:
+        if b"Mixed" in data:
             cure = "save it as .vtu or .msh; facets beside quadratic cells or beside lines cannot be read from .xdmf"
             raise MeshError("an .xdmf file of several kinds of cells", got=error, cure=cure) from error
         raise
@@ -54,15 +54,14 @@ def _joined(blocks: dict[str, list[np.ndarray]]) -> dict[str, np.ndarray]:
 
 def _read(path: Path) -> Any:
     """The file as meshio has it; whatever meshio says or does about it is a ValueError."""
-    from meshio import vtu, xdmf
+    from meshio import xdmf
 
-    reader = {".vtu": vtu.read, ".xdmf": xdmf.read}[path.suffix.lower()]
     said = io.StringIO()
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             warnings.simplefilter("ignore")
             warnings.filterwarnings("error", "string or file could not be read", DeprecationWarning)
-            mesh = reader(path)
+            mesh = xdmf.read(path)
     except (Exception, SystemExit) as error:
         raise ValueError(f"{type(error).__name__} {error}".strip()) from error
     if said.getvalue():
@@ -77,14 +76,7 @@ def _three_columns(points: Any) -> np.ndarray:
     return np.pad(points, ((0, 0), (0, 3 - points.shape[1])))
 
 
-def _check_vtu(path: Path, data: bytes) -> None:
-    if len(re.findall(rb"<Piece\b", data)) > 1:
-        raise MeshError("a mesh in pieces", got="more than one <Piece>", cure="merge the pieces and save them as one")
-    counts = re.findall(rb'NumberOf(?:Points|Cells|Components|Tuples)\s*=\s*["\']\s*(\d+)', data)
-    _check_counts(counts, len(data))
-
-
-def _check_xdmf(path: Path, data: bytes) -> None:
+def _check(path: Path, data: bytes) -> None:
     """Data stand in the file itself or in the HDF5 file beside it, and are no longer than these."""
     require("h5py", "mesh")
     formats = {name.lower() for name in re.findall(rb'Format\s*=\s*["\']\s*(\w+)', data)}
