@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 #: How values known at some places become a coefficient.
 TABULATED = (
@@ -27,8 +30,11 @@ MISTAKES = (
 class PinnmlError(Exception):
     """Base of every error that pinnml raises on purpose.
 
-    `expected`, `got` and `cure` are kept as attributes and written on lines of their own.
+    `expected`, `got` and `cure` are kept as attributes and written on lines of their own. `mistakes`: several errors
+    that this one lists.
     """
+
+    mistakes: tuple[PinnmlError, ...] = ()
 
     def __init__(self, message: str, *, expected: object = None, got: object = None, cure: str | None = None):
         self.expected, self.got, self.cure = expected, got, cure
@@ -118,6 +124,39 @@ def unknown_name(
         got=repr(name),
         cure=cure or guess,
     )
+
+
+def raise_all(mistakes: Iterable[PinnmlError], what: str) -> None:
+    """Raise what was found: one error as it is, several as one that lists them, with each in its `mistakes`."""
+    found = [each for error in mistakes for each in error.mistakes or (error,)]
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        kind = type(found[0]) if all(type(each) is type(found[0]) for each in found) else ProblemError
+        listed = "\n".join(f"{number}. {each}" for number, each in enumerate(found, start=1))
+        error = kind(f"{what} has {len(found)} mistakes\n{listed}")
+        error.mistakes = tuple(found)
+        raise error
+
+
+def caught(function: Callable[..., Any], *arguments: Any) -> Iterator[PinnmlError]:
+    """The named error that a call raises, if it does."""
+    try:
+        function(*arguments)
+    except PinnmlError as error:
+        yield error
+
+
+def all_of(calls: Iterable[Callable[[], Result]], what: str) -> list[Result]:
+    """What all the calls return; if some raise named errors the others are tried all the same, and all are told."""
+    results, mistakes = [], []
+    for call in calls:
+        try:
+            results.append(call())
+        except PinnmlError as error:
+            mistakes.append(error)
+    raise_all(mistakes, what)
+    return results
 
 
 def mistake(error: Exception, what: str) -> ProblemError | None:

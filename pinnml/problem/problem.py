@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
 from keyword import iskeyword
 from typing import Any
 
 from pinnml.domains import Box, Domain, Points
-from pinnml.errors import ProblemError, UnknownNameError, unknown_name
+from pinnml.errors import PinnmlError, ProblemError, UnknownNameError, caught, raise_all, unknown_name
 from pinnml.problem.equation import (
     JUMP,
     WEAK_FORM,
@@ -69,18 +69,23 @@ class Problem:
         object.__setattr__(self, "fields", declared_fields(self.fields))
         object.__setattr__(self, "equations", _equations(self.equations))
         object.__setattr__(self, "weak", _weak(self.weak))
-        self._check_names()
-        for term in self.terms:
-            self.check_arguments(term.equation.residual, term.region, f"equation '{term.equation.name}'")
-        self._check_weak()
-        for function, what in ((self.exact, "exact"), (self.ansatz, "ansatz")):
-            if function is not None:
-                known = {*self.domain.axes.names, *self.parameters} | (
-                    {f.name for f in self.fields} if what == "ansatz" else set()
-                )
-                _check_known(argument_names(function, what), known, what)
-        self._check_all_used()
-        self._check_conditions()
+        raise_all(self._mistakes(), "the problem")
+
+    def _mistakes(self) -> Iterator[PinnmlError]:
+        """Everything that does not hold together; what would only follow from another mistake is left out."""
+        yield from self._wrong_names()
+        regions = [error for equation in self.equations for on in equation.on for error in caught(self.canonical, on)]
+        regions += [error for weak in self.weak for on in weak.on for error in caught(self.domain.region, on)]
+        regions = regions or [*caught(lambda: self.terms)]
+        yield from regions
+        if regions:
+            return
+        arguments = [*self._wrong_arguments(), *self._wrong_weak_forms()]
+        yield from arguments
+        yield from self._wrong_solutions()
+        if not arguments:
+            yield from self._unused()
+        yield from self._lacking_conditions()
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -137,7 +142,8 @@ class Problem:
         """Whether a canonical region is an interface, so that fields have values on either side of it."""
         return region not in self.data and self.domain.has_two_sides(region)
 
-    def _check_names(self) -> None:
+    def _wrong_names(self) -> Iterator[PinnmlError]:
+        """Names that cannot be, or that stand for two things."""
         groups = {
             "field": [f.name for f in self.fields],
             "axis": list(self.domain.axes.names),
@@ -147,39 +153,61 @@ class Problem:
         for kind, names in groups.items():
             for name in names:
                 if not name.isidentifier() or iskeyword(name):
-                    raise ProblemError(
+                    yield ProblemError(
                         f"the {kind} name '{name}' cannot be used",
                         expected="a name that an argument in Python can have",
                         got=f"'{name}', a word of Python's own" if iskeyword(name) else f"'{name}'",
                         cure=f"write '{name}_'" if iskeyword(name) else "use letters, digits and _ alone",
                     )
                 if name in seen:
-                    raise ProblemError(
+                    yield ProblemError(
                         f"the {seen[name]} and the {kind} cannot both be named '{name}'",
                         cure="rename one of them",
                     )
-                seen[name] = kind
+                seen.setdefault(name, kind)
         for name, points in self.data.items():
             if _is_region(self.domain, name):
-                raise ProblemError(f"data set '{name}' is named as a region of the domain", cure="rename it")
+                yield ProblemError(f"data set '{name}' is named as a region of the domain", cure="rename it")
             if points.axes.names != self.domain.axes.names:
-                raise ProblemError(
+                yield ProblemError(
                     f"data set '{name}' has other axes than the domain",
                     expected=", ".join(self.domain.axes.names),
                     got=", ".join(points.axes.names),
                 )
             if clash := set(points.columns) & set(seen):
-                raise ProblemError(
+                yield ProblemError(
                     f"data set '{name}': the name of the column '{min(clash)}' is taken by the {seen[min(clash)]}",
                     cure="rename it",
                 )
 
+    def _wrong_arguments(self) -> Iterator[PinnmlError]:
+        """Functions of equations that ask for what their region does not have, on the first such region of each."""
+        wrong: dict[str, list[PinnmlError]] = {}
+        for term in self.terms:
+            name = term.equation.name
+            known = self.available(term.region)
+            found = [*self._wrong_in(term.equation.residual, term.region, f"equation '{name}'", known)]
+            wrong[name] = wrong.get(name) or found
+        yield from (error for found in wrong.values() for error in found)
+
+    def _wrong_solutions(self) -> Iterator[PinnmlError]:
+        """`exact` and `ansatz` ask for axes and parameters, the ansatz for fields too."""
+        numbers, fields = {*self.domain.axes.names, *self.parameters}, {field.name for field in self.fields}
+        for function, what, known in ((self.exact, "exact", numbers), (self.ansatz, "ansatz", numbers | fields)):
+            if function is not None:
+                yield from _unknown(argument_names(function, what), known, what)
+
     def check_arguments(self, function: Function, region: str, what: str) -> None:
         """Raise UnknownNameError, listing the names there are, if a function asks for what a region does not have."""
-        known = self.available(region)
+        raise_all(self._wrong_in(function, region, what, self.available(region)), what)
+
+    def _wrong_in(self, function: Function, region: str, what: str, known: set[str]) -> Iterator[PinnmlError]:
+        """What a function asks for that it does not get on a region, or could not tell from something else."""
         names = argument_names(function, what)
-        self._check_given(names, region, what)
-        _check_known(names, known, f"{what} on '{region}'")
+        given = [name for name in names if name in (NORMAL, JUMP)]
+        wrong = [*caught(self._check_given, given, region, what)]
+        yield from wrong
+        yield from _unknown([name for name in names if not (wrong and name in given)], known, f"{what} on '{region}'")
 
     def _check_given(self, names: Iterable[str], region: str, what: str) -> None:
         """What asks for `normal` or `jump` can mean one thing by it: what a region gives, or what is named so."""
@@ -206,19 +234,18 @@ class Problem:
         kinds = {"field": [f.name for f in self.fields], "axis": self.domain.axes.names, "parameter": self.parameters}
         return next((kind for kind, names in kinds.items() if name in names), None)
 
-    def _check_weak(self) -> None:
+    def _wrong_weak_forms(self) -> Iterator[PinnmlError]:
         """Every weak form has a test function, every field is tested, and the other arguments are known."""
-        taken = [term.name for term in self.terms if term.name.startswith(WEAK_FORM)]
-        if self.weak and taken:
-            expected, cure = (
-                f"a name that does not begin with '{WEAK_FORM}'",
-                "rename it: that is what weak forms are called",
-            )
-            raise ProblemError(f"an equation is named '{taken[0]}'", expected=expected, got=taken[0], cure=cure)
+        if not self.weak:
+            return
+        for name in [term.name for term in self.terms if term.name.startswith(WEAK_FORM)][:1]:
+            expected = f"a name that does not begin with '{WEAK_FORM}'"
+            cure = "rename it: that is what weak forms are called"
+            yield ProblemError(f"an equation is named '{name}'", expected=expected, got=name, cure=cure)
         tests = test_names(self.fields)
         for tested_field, test in tests.items():
-            if self.weak and (kind := self._kind_of(test)):
-                raise ProblemError(
+            if kind := self._kind_of(test):
+                yield ProblemError(
                     f"the {kind} '{test}' has the name of the test function of the field '{tested_field}'",
                     expected=f"'{test}' for the test function alone, in a problem with a weak form",
                     got=f"a {kind} named '{test}'",
@@ -226,24 +253,26 @@ class Problem:
                 )
         tested: set[str] = set()
         for weak in self.weak:
-            what = f"weak form '{weak.name}'"
+            what, tried = f"weak form '{weak.name}'", set(tests.values())
             names = argument_names(weak.integrand, what)
-            if not set(names) & set(tests.values()):
+            tested |= set(names) & tried
+            if not set(names) & tried:
                 expected = f"one of {', '.join(tests.values())} among its arguments"
                 cure = "an integrand is linear in it: dot(grad(u), grad(v)) - f * v"
-                raise ProblemError(f"{what} has no test function", expected=expected, got=", ".join(names), cure=cure)
-            tested |= set(names)
-            for region in weak.on:
-                self._check_given({*names} - {JUMP}, self.domain.region(region), f"{what} on '{region}'")
-                known = self.available(self.domain.region(region)) - {JUMP} | set(tests.values())
-                _check_known(names, known, f"{what} on '{region}'")
-        if self.weak and (untested := set(tests.values()) - tested):
-            expected, got = ", ".join(tests.values()), ", ".join(sorted(tested)) or "none"
+                yield ProblemError(f"{what} has no test function", expected=expected, got=", ".join(names), cure=cure)
+            else:
+                regions = [self.domain.region(on) for on in weak.on]
+                wrong = (
+                    [*self._wrong_in(weak.integrand, region, what, self.available(region) - {JUMP} | tried)]
+                    for region in regions
+                )
+                yield from next(filter(None, wrong), [])
+        for test in [test for test in tests.values() if tested and test not in tested]:
+            expected, got = ", ".join(tests.values()), ", ".join(sorted(tested))
             cure = "add the weak form of its equation"
-            message = f"no weak form has the test function '{min(untested)}'"
-            raise ProblemError(message, expected=expected, got=got, cure=cure)
+            yield ProblemError(f"no weak form has the test function '{test}'", expected=expected, got=got, cure=cure)
 
-    def _check_all_used(self) -> None:
+    def _unused(self) -> Iterator[PinnmlError]:
         """Fields, unknown numbers and measurements must each be in some equation, and every equation has a field."""
         asked = {e.name: argument_names(e.residual, f"equation '{e.name}'") for e in self.equations}
         used = {name for names in asked.values() for name in names}
@@ -256,7 +285,7 @@ class Problem:
         for kind, names in kinds.items():
             for name in names:
                 if name not in used:
-                    raise ProblemError(
+                    yield ProblemError(
                         f"no equation uses the {kind} '{name}'",
                         expected=f"every {kind} in an equation",
                         got=f"equations with {', '.join(sorted(used))}",
@@ -265,20 +294,20 @@ class Problem:
         unknowns = {f.name for f in self.fields} | set(self.parameters)
         for name, names in asked.items():
             if not unknowns & set(names):
-                raise ProblemError(
+                yield ProblemError(
                     f"equation '{name}' has no field in it",
                     expected=f"one of {', '.join(sorted(unknowns))} among its arguments",
                     got=", ".join(names) or "no argument",
                     cure="an equation is a function of what is to be found, such as (u, x)",
                 )
 
-    def _check_conditions(self) -> None:
+    def _lacking_conditions(self) -> Iterator[PinnmlError]:
         """Where space has open faces, something must be said on one of them, or by an ansatz or data."""
         faces = [face for face in self.domain.regions if self._is_face(self.domain.region(face))]
         conditions = any(term.region in self.data or self._is_face(term.region) for term in self.terms)
         conditions |= any(self._is_face(self.domain.region(r)) for weak in self.weak for r in weak.on)
         if faces and not conditions and self.ansatz is None:
-            raise ProblemError(
+            yield ProblemError(
                 "no boundary condition",
                 expected=f"an equation on one of {', '.join(faces)}, an ansatz, or data",
                 got=f"equations on {', '.join(sorted({term.region for term in self.terms}))} only",
@@ -288,7 +317,7 @@ class Problem:
         said = {term.region for term in self.terms}
         for place in self.domain.interfaces if isinstance(self.domain, Box) else ():
             if not said & {place, "interface"}:
-                raise ProblemError(
+                yield ProblemError(
                     f"nothing is said on the interface {place}",
                     expected="equations for the jumps of values and fluxes there: the fields are free on either side",
                     got=f"equations on {', '.join(sorted(said))}",
@@ -363,7 +392,5 @@ def _is_region(domain: Domain, name: str) -> bool:
         return False
 
 
-def _check_known(names: tuple[str, ...], known: set[str], where: str) -> None:
-    for name in names:
-        if name not in known:
-            raise unknown_name("argument", name, known, where=where)
+def _unknown(names: Iterable[str], known: set[str], where: str) -> Iterator[PinnmlError]:
+    return (unknown_name("argument", name, known, where=where) for name in names if name not in known)

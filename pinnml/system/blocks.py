@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 
 import torch
 from torch import Tensor
 
 from pinnml.calculus import Jet
 from pinnml.domains import Sample
-from pinnml.errors import SettingsError
+from pinnml.errors import SettingsError, all_of
 from pinnml.networks import Network
 from pinnml.problem import Needs, Problem, Term, discover, namespace, real, residuals
 from pinnml.system.pairing import Pairing
@@ -45,7 +45,7 @@ class Block:
         pairing: Pairing | None = None,
     ) -> Block:
         """The block of one region; derivatives are those that some equation on it needs."""
-        found = [discover(problem, term, sample) for term in terms]
+        found = all_of((partial(discover, problem, term, sample) for term in terms), "the problem")
         needs = reduce(Needs.joined, (need for need, _ in found))
         sample = sample.to(network.coef.device, network.coef.dtype)
         inputs = network.inputs(sample.x, needs.outputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pinnml.calculus import Jet, total_order
 from pinnml.domains import Sample
+from pinnml.errors import all_of
 from pinnml.networks import Marking, Network, Trace
 from pinnml.problem import Problem, Term
 from pinnml.system.blocks import Block, rows_of
@@ -83,7 +84,10 @@ class System:
         """
         kept = problem.terms if terms is None else tuple(terms)
         grouped = {region: tuple(t for t in kept if t.region == region) for region in samples}
-        blocks = [Block.build(problem, network, terms, samples[region]) for region, terms in grouped.items() if terms]
+        building = (
+            partial(Block.build, problem, network, terms, samples[region]) for region, terms in grouped.items() if terms
+        )
+        blocks = all_of(building, "the problem")
         blocks += [Block.build(problem, network, (term,), sample, pairing) for term, sample, pairing in weak]
         system = cls(problem, network, tuple(blocks))
         system._check_finite()
