@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from math import pi
 
 import numpy as np
@@ -152,13 +153,22 @@ def stretched(problem: Problem) -> Callable:
     return eval(source, {"torch": torch})
 
 
-def system(problem: Problem, network: NetworkSettings, points: int = 40, seed: int = 0) -> System:
-    """A small system with theta away from zero, on the CPU in float64."""
+@cache
+def built(problem: str, network: str, points: int = 40) -> System:
+    """The small system of a problem and a network of the catalogue, made once: tests leave it as it is."""
+    made = PROBLEMS[problem]()
+    return system(made, NETWORKS[network](made), points)
+
+
+def system(
+    problem: Problem, network: NetworkSettings, points: int = 40, seed: int = 0, dtype: torch.dtype = torch.float64
+) -> System:
+    """A small system with theta away from zero, on the CPU."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    built = network.build(problem.domain, problem.columns, generator, torch.float64, torch.device("cpu"))
+    built = network.build(problem.domain, problem.columns, generator, dtype, torch.device("cpu"))
     with torch.no_grad():
-        built.coef += 0.3 * torch.randn(built.coef.shape, generator=generator, dtype=torch.float64)
+        built.coef += 0.3 * torch.randn(built.coef.shape, generator=generator, dtype=dtype)
     regions = dict.fromkeys(term.region for term in problem.terms)
     samples = {region: drawn(problem, region, points, generator, "sobol") for region in regions}
     return System.build(problem, built, samples)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import pi
 
 import numpy as np
 import torch
 
-from pinnml import Box, Equation, Features, Problem
+from pinnml import Box, Equation, Features, Problem, solve
 from pinnml.solvers import Report, Solver, Step
+
+#: Without the second solve that estimates the error, which is put to the test by itself.
+solve_once = partial(solve, verify=False)
 
 SMALL = {"network": Features(60, bandwidth=5), "points": 300}
 
@@ -43,6 +47,22 @@ class Scripted(Solver):
     def step(self, system, theta, state):
         loss = self.losses[min(state, len(self.losses) - 1)]
         return Step(system, theta + 1.0 if np.isfinite(loss) else theta * np.nan, state + 1, Report(loss))
+
+
+def cubic(weight: float = 1.0) -> Problem:
+    """u'' = u^3 + f on (0, 1) with u = sin(2 x) + x."""
+
+    def exact(x):
+        return torch.sin(2 * x) + x
+
+    def balance(u, x):
+        return u.d("xx") - u**3 + exact(x) ** 3 + 4 * torch.sin(2 * x)
+
+    def ends(u, x):
+        return u - exact(x)
+
+    equations = (Equation(balance), Equation(ends, on="boundary", weight=weight))
+    return Problem(domain=Box(x=(0, 1)), fields=("u",), equations=equations, exact=exact)
 
 
 def two_fields() -> Problem:

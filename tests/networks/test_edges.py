@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinnml import KAN, Adam, Box, Equation, MultichannelMLP, Multilevel, Problem, solve
+from pinnml import KAN, Adam, Box, Equation, MultichannelMLP, Multilevel, Problem
 from pinnml.calculus import Jet, total_order
 from pinnml.errors import SettingsError
 from pinnml.networks import Marking, Network
@@ -22,6 +22,7 @@ from pinnml.networks.spline_network import SplineNetwork
 from pinnml.networks.splines import LocalProduct
 from pinnml.system import System
 from tests.helpers.catalogue import PROBLEMS, system
+from tests.helpers.solving import solve_once
 
 ENDS = torch.tensor([-1.0, 1.0], dtype=torch.float64)
 PLANE = Box(x=(0, 1), y=(0, 1))
@@ -116,7 +117,7 @@ def test_knots_move_under_training_and_help(seed):
     errors = []
     for knots in ("fixed", "input"):
         network = KAN(1, 1, order=4, intervals=8, first="linear", knots=knots)
-        solution = solve(problem, network, Adam(steps=600, rate=0.02), points=200, rule="grid", seed=seed)
+        solution = solve_once(problem, network, Adam(steps=600, rate=0.02), points=200, rule="grid", seed=seed)
         errors.append(solution.history[-1]["loss"])
     assert errors[1] < errors[0] / 5
 
@@ -321,19 +322,19 @@ def test_single_precision_is_refused_where_relus_lose_their_digits():
     )
     for settings in (MultichannelMLP(order=4, intervals=40), MultichannelMLP(order=5, intervals=10)):
         with pytest.raises(SettingsError, match=r"lost to rounding[^$]*with order"):
-            solve(problem, settings, Adam(steps=1), points=50, dtype=torch.float32)
+            solve_once(problem, settings, Adam(steps=1), points=50, dtype=torch.float32)
     for settings in (MultichannelMLP(order=2, intervals=40), KAN(order=4, intervals=160)):
-        solve(problem, settings, Adam(steps=1), points=50, dtype=torch.float32)
+        solve_once(problem, settings, Adam(steps=1), points=50, dtype=torch.float32)
     # so are finer levels, and double precision where it does not suffice: h^-11 is 1e13
     finer = Multilevel(inner=Adam(steps=1), levels=4)
     with pytest.raises(SettingsError, match="single precision"):
-        solve(problem, MultichannelMLP(order=4, intervals=5), finer, points=50, dtype=torch.float32)
+        solve_once(problem, MultichannelMLP(order=4, intervals=5), finer, points=50, dtype=torch.float32)
     with pytest.raises(SettingsError, match="double precision"):
-        solve(problem, MultichannelMLP(order=12, intervals=64), Adam(steps=1), points=50)
+        solve_once(problem, MultichannelMLP(order=12, intervals=64), Adam(steps=1), points=50)
     # two layers of what is just refused would be told to mix samples
     with pytest.raises(SettingsError, match="double precision"):
-        solve(problem, MultichannelMLP(depth=2, order=6, intervals=64), Adam(steps=1), points=50)
-    solve(problem, MultichannelMLP(depth=2, order=6, intervals=32), Adam(steps=1), points=50)
+        solve_once(problem, MultichannelMLP(depth=2, order=6, intervals=64), Adam(steps=1), points=50)
+    solve_once(problem, MultichannelMLP(depth=2, order=6, intervals=32), Adam(steps=1), points=50)
     # the figure in the message is the size of the cancellation: within ten times of the measured 1e-2
     assert 1e-3 < 1.2e-7 * cancellation(Knots.uniform(-1.0, 1.0, 40, 4)) < 1e-1
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnml import KAN, LSGD, MLP, Box, Equation, LevenbergMarquardt, MultichannelMLP, Multilevel, Problem, load, solve
+from pinnml import KAN, LSGD, MLP, Box, Equation, LevenbergMarquardt, MultichannelMLP, Multilevel, Problem, load
 from pinnml.calculus import total_order
 from pinnml.errors import SettingsError, UnknownNameError
 from pinnml.networks import Network
@@ -17,6 +17,7 @@ from pinnml.networks.spline_layers import SplineLayers
 from pinnml.solvers import Status
 from problems import poisson
 from tests.helpers.catalogue import PROBLEMS, system
+from tests.helpers.solving import solve_once
 from tests.helpers.truth import autograd_derivatives, cox_de_boor, points
 
 PLANE = Box(x=(0, 1), y=(0, 1))
@@ -137,7 +138,7 @@ def test_rows_and_loss_of_three_layers_do_not_jump_in_three_refinements(name, no
 
 def test_multilevel_training_never_loses_at_a_refinement_and_gains_from_each_level():
     rows: list[tuple[int, float, float]] = []
-    solution = solve(
+    solution = solve_once(
         poisson.problem(),
         KAN(5, 1, order=5, intervals=3),
         Multilevel(inner=LevenbergMarquardt(steps=25), levels=3),
@@ -165,7 +166,7 @@ def test_multilevel_training_never_loses_at_a_refinement_and_gains_from_each_lev
 def test_a_refined_network_is_saved_and_read_back(network, adaptive, tmp_path):
     inner = LevenbergMarquardt(steps=2)
     solver = Multilevel(inner=inner, levels=3, adaptive=adaptive)
-    solution = solve(poisson.problem(), network, solver, points=100)
+    solution = solve_once(poisson.problem(), network, solver, points=100)
     again = load(solution.save(tmp_path / "kan.pt"))
     x = np.random.default_rng(0).random((20, 2))
     np.testing.assert_array_equal(again(x)["u"], solution(x)["u"])
@@ -173,7 +174,7 @@ def test_a_refined_network_is_saved_and_read_back(network, adaptive, tmp_path):
 
 @pytest.mark.parametrize("inner", [LSGD(steps=2), LevenbergMarquardt(steps=2)])
 def test_every_inner_solver_serves(inner):
-    verdict = solve(poisson.problem(), KAN(3, 1), Multilevel(inner=inner, levels=2), points=100).verdict
+    verdict = solve_once(poisson.problem(), KAN(3, 1), Multilevel(inner=inner, levels=2), points=100).verdict
     assert verdict.notes["level"] == 1
     assert verdict.status in (Status.STEPS, Status.CONVERGED, Status.ROUND_OFF, Status.STALLED)
 
@@ -183,12 +184,12 @@ def test_every_inner_solver_serves(inner):
 
 def test_an_order_too_low_for_the_equation_is_refused_with_the_least_one():
     with pytest.raises(SettingsError, match="order=3 at least"):
-        solve(poisson.problem(), KAN(3, 1, order=2), points=50)
+        solve_once(poisson.problem(), KAN(3, 1, order=2), points=50)
 
 
 def test_a_network_without_levels_is_refused():
     with pytest.raises(SettingsError, match="no levels"):
-        solve(poisson.problem(), MLP(4, 1), Multilevel(inner=LevenbergMarquardt(steps=1)), points=50)
+        solve_once(poisson.problem(), MLP(4, 1), Multilevel(inner=LevenbergMarquardt(steps=1)), points=50)
 
 
 @pytest.mark.parametrize("options", [{"width": 0}, {"intervals": 2.5}, {"depth": True}, {"order": 0}])
@@ -211,4 +212,4 @@ def test_a_first_order_equation_takes_an_order_of_two():
         equations=(Equation(lambda u: u.d("x") - 1, name="slope"), Equation(lambda u: u, on="x=0", name="start")),
         exact=lambda x: x,
     )
-    assert solve(problem, KAN(2, 1, order=2), LevenbergMarquardt(steps=30), points=40).verdict.error < 0.1
+    assert solve_once(problem, KAN(2, 1, order=2), LevenbergMarquardt(steps=30), points=40).verdict.error < 0.1

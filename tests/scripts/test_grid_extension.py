@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pinnml import KAN, Adam, Box, Equation, Multilevel, Parameter, Problem, solve
+from pinnml import KAN, Adam, Box, Equation, Multilevel, Parameter, Problem
 from pinnml.calculus import total_order
 from pinnml.system import System
 from scripts.grid_extension import GridExtension, fitted
+from tests.helpers.solving import solve_once
 
 PROBLEM = Problem(
     domain=Box(x=Parameter(0, 1), y=Parameter(0, 1)),
@@ -51,7 +52,7 @@ def test_every_solver_begins_anew_from_the_function_on_the_samples():
     common = {"inner": Adam(steps=20, rate=1e-2), "levels": 2, "schedule": (20, 1)}
     network = KAN(2, 1, intervals=3, normalise="tanh")
     sampled, exact, carried = (
-        solve(PROBLEM, network, solver, points=900, seed=1).history[-1]["loss"]
+        solve_once(PROBLEM, network, solver, points=900, seed=1).history[-1]["loss"]
         for solver in (GridExtension(**common), Multilevel(**common, transfer=False), Multilevel(**common))
     )
     assert sampled == pytest.approx(exact, rel=1e-8)

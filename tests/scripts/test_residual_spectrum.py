@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pinnml import KAN, Adam, Box, Periodic, solve
+from pinnml import KAN, Adam, Box, Periodic
 from problems import allen_cahn
 from scripts.residual_spectrum import ALONG_T, ALONG_X, levels_of, spectrum
+from tests.helpers.solving import solve_once
 
 POINTS = {"interior": 200, "initial": 40}
 NETWORK = KAN(2, 1, intervals=4)
@@ -30,7 +31,7 @@ def test_a_wave_lies_at_its_number_with_its_mean_square():
 
 
 def test_the_spectrum_adds_up_to_the_mean_square():
-    solution = solve(allen_cahn.problem(), NETWORK, Adam(steps=1), points=POINTS, seed=2)
+    solution = solve_once(allen_cahn.problem(), NETWORK, Adam(steps=1), points=POINTS, seed=2)
     x = -1 + 2 * np.arange(ALONG_X) / ALONG_X
     t = (np.arange(ALONG_T) + 0.5) / ALONG_T
     points = np.array([(one, other) for other in t for one in x])

@@ -5,17 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pinnml import LBFGS, LSGD, MLP, Box, Equation, LevenbergMarquardt, Problem, Wrapped, laplacian, solve
+from pinnml import LBFGS, LSGD, MLP, Box, Equation, LevenbergMarquardt, Problem, Wrapped, laplacian
 from pinnml.solvers import Status
 from pinnml.solvers.base import end_of_descent
 from tests.helpers.catalogue import system
 from tests.helpers.cosines import Cosines, values
+from tests.helpers.solving import solve_once
 
 
 @pytest.mark.parametrize("solver", [LevenbergMarquardt(tolerance=0.0), LSGD(tolerance=0.0), LBFGS(inner=50)])
 @pytest.mark.parametrize(("inside", "status"), [(True, Status.ROUND_OFF), (False, Status.NO_DESCENT)])
 def test_the_reason_is_round_off_only_where_the_equations_are_solved(solver, inside, status):
-    verdict = solve(values(40, inside), Wrapped(Cosines(6)), solver).verdict
+    verdict = solve_once(values(40, inside), Wrapped(Cosines(6)), solver).verdict
     assert verdict.status is status
     assert verdict.converged is inside
     assert (max(verdict.relative.values()) < 1e-3) is inside
@@ -51,6 +52,6 @@ def test_a_long_box_that_cannot_be_started_on_is_no_success():
 
     equations = (Equation(poisson), Equation(lambda u: u, on="boundary", name="wall"))
     problem = Problem(domain=Box(x=(0, side), y=(0, side)), fields=("u",), equations=equations)
-    verdict = solve(problem, MLP(12, 1, activation="tanh"), LevenbergMarquardt(steps=60)).verdict
+    verdict = solve_once(problem, MLP(12, 1, activation="tanh"), LevenbergMarquardt(steps=60)).verdict
     assert not verdict.good
     assert verdict.status is not Status.ROUND_OFF

@@ -10,25 +10,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pinnml import LBFGS, MLP, Adam, Box, Equation, Points, Problem, Wrapped, solve
-from pinnml.problem import drawn
+from pinnml import LBFGS, MLP, Adam, Box, Equation, Points, Problem, Wrapped
 from pinnml.run import Recipe, prepared
 from pinnml.solvers import Solver, Status
 from pinnml.system import System
-from tests.helpers.catalogue import NETWORKS, PROBLEMS, system
+from tests.helpers.catalogue import NETWORKS, PROBLEMS, built, system
+from tests.helpers.solving import solve_once
 
 
-def single(problem: Problem, network, points: int = 8) -> System:
-    """A small system in float32 with its head away from zero."""
-    generator = torch.Generator().manual_seed(0)
-    built = network.build(problem.domain, problem.columns, generator, torch.float32, torch.device("cpu"))
-    with torch.no_grad():
-        built.coef += 0.3 * torch.randn(built.coef.shape, generator=generator)
-    samples = {
-        region: drawn(problem, region, points, generator, "sobol")
-        for region in dict.fromkeys(term.region for term in problem.terms)
-    }
-    return System.build(problem, built, samples)
+def single(name: str, network: str) -> System:
+    """A small system in float32."""
+    problem = PROBLEMS[name]()
+    return system(problem, NETWORKS[network](problem), points=8, dtype=torch.float32)
 
 
 def run(solver: Solver, s: System, steps: int) -> tuple[list[Tensor], list[float], list[Status | None]]:
@@ -66,8 +59,7 @@ def by_hand(
 @pytest.mark.parametrize("name", ["heat", "conduction", "wave vector"])
 @pytest.mark.parametrize(("rate", "decay"), [(1e-3, 1.0), (1e-2, 1e-6)])
 def test_adam_is_that_of_pytorch_step_for_step(name, rate, decay):
-    problem = PROBLEMS[name]()
-    s = system(problem, NETWORKS["sine mlp"](problem), points=12)
+    s = built(name, "sine mlp", 12)
     thetas, losses, _ = run(Adam(rate=rate, decay=decay), s, 20)
     expected = by_hand(s, lambda p: torch.optim.Adam([p], lr=rate), 20, rate=lambda step: rate * decay ** (step / 1000))
     for found, theta, loss in zip(thetas, expected, losses, strict=True):
@@ -80,8 +72,7 @@ def test_adam_is_that_of_pytorch_step_for_step(name, rate, decay):
 @pytest.mark.parametrize("name", ["heat", "conduction"])
 @pytest.mark.parametrize(("inner", "memory"), [(1, 100), (5, 3), (20, 100)])
 def test_lbfgs_is_that_of_pytorch_step_for_step(name, inner, memory):
-    problem = PROBLEMS[name]()
-    s = system(problem, NETWORKS["sine mlp"](problem), points=12)
+    s = built(name, "sine mlp", 12)
     thetas, losses, _ = run(LBFGS(inner=inner, memory=memory), s, 4)
     settings: dict = {"tolerance_grad": 0.0, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}
     settings |= {"max_iter": inner, "max_eval": 25 * inner, "history_size": memory}
@@ -93,8 +84,7 @@ def test_lbfgs_is_that_of_pytorch_step_for_step(name, inner, memory):
 
 
 def test_the_theta_that_was_handed_in_is_left_alone():
-    problem = PROBLEMS["heat"]()
-    s = system(problem, NETWORKS["sine mlp"](problem))
+    s = built("heat", "sine mlp")
     for solver in (Adam(), LBFGS()):
         theta = s.initial()
         state = solver.init(s, theta)
@@ -108,10 +98,9 @@ def test_the_theta_that_was_handed_in_is_left_alone():
 @pytest.mark.parametrize("network", [name for name in NETWORKS if name != "wrapped"])
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_every_problem_with_every_network_goes_downhill_in_single_precision(name, network):
-    problem = PROBLEMS[name]()
-    s = single(problem, NETWORKS[network](problem))
+    s = single(name, network)
     first = float(s.loss(s.initial()))
-    for solver, steps in ((Adam(rate=1e-4), 3), (LBFGS(inner=4), 2)):
+    for solver, steps in ((Adam(rate=1e-4), 3), (LBFGS(inner=2), 2)):
         thetas, losses, _ = run(solver, s, steps)
         assert thetas[-1].dtype == torch.float32
         assert math.isfinite(losses[-1])
@@ -120,8 +109,7 @@ def test_every_problem_with_every_network_goes_downhill_in_single_precision(name
 
 @pytest.mark.parametrize("name", ["advection layer"])
 def test_foreign_modules_go_downhill_in_single_precision(name):
-    problem = PROBLEMS[name]()
-    s = single(problem, NETWORKS["wrapped"](problem))
+    s = single(name, "wrapped")
     for solver in (Adam(rate=1e-4), LBFGS(inner=4)):
         assert run(solver, s, 2)[1][-1] < float(s.loss(s.initial()))
 
@@ -176,7 +164,7 @@ STOPS = {
 @pytest.mark.parametrize("status", STOPS)
 def test_every_reason_to_stop_is_reached(status):
     problem, network = line(2.0), Wrapped(Powers()) if status is Status.ROUND_OFF else MLP(5, 1, "tanh")
-    verdict = solve(problem, network, STOPS[status]).verdict
+    verdict = solve_once(problem, network, STOPS[status]).verdict
     assert verdict.status is status
     match status:
         case Status.ROUND_OFF:
@@ -193,7 +181,8 @@ def test_every_reason_to_stop_is_reached(status):
 
 def test_a_seed_repeats_a_run_and_another_does_not():
     first, again, other = (
-        solve(line(2.0), MLP(5, 1, "tanh"), Adam(steps=20), seed=seed).verdict.training["fit"] for seed in (3, 3, 4)
+        solve_once(line(2.0), MLP(5, 1, "tanh"), Adam(steps=20), seed=seed).verdict.training["fit"]
+        for seed in (3, 3, 4)
     )
     assert first == again
     assert first != other

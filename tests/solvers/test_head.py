@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from pinnml import LSGD, MLP, Box, Equation, Features, Points, Problem, laplacian, solve
+from pinnml import LSGD, MLP, Box, Equation, Features, Points, Problem, laplacian
 from pinnml.networks import Network, Perceptron
 from pinnml.solvers.head import CUTOFFS, balancing_weights, fit_head
 from pinnml.system import System
-from tests.helpers.catalogue import NETWORKS, PROBLEMS, system
+from tests.helpers.catalogue import NETWORKS, PROBLEMS, built, system
+from tests.helpers.solving import cubic, solve_once
 
 LINEAR = [name for name in PROBLEMS if name not in ("burgers", "conduction", "wave vector", "contact")]
 #: Keeps every direction of the small bases below.
@@ -33,22 +34,6 @@ def rows_by_unit_heads(s: System, theta: torch.Tensor) -> tuple[np.ndarray, np.n
             unit[k] = 1.0
             columns.append(s.residual(unit) - at_zero)
     return torch.stack(columns, dim=1).numpy(), -at_zero.numpy()
-
-
-def cubic(weight: float = 1.0) -> Problem:
-    """u'' = u^3 + f on (0, 1) with u = sin(2 x) + x."""
-
-    def exact(x):
-        return torch.sin(2 * x) + x
-
-    def balance(u, x):
-        return u.d("xx") - u**3 + exact(x) ** 3 + 4 * torch.sin(2 * x)
-
-    def ends(u, x):
-        return u - exact(x)
-
-    equations = (Equation(balance), Equation(ends, on="boundary", weight=weight))
-    return Problem(domain=Box(x=(0, 1)), fields=("u",), equations=equations, exact=exact)
 
 
 def waves(n: int, weight: float = 1.0) -> Problem:
@@ -130,8 +115,7 @@ def test_rows_carry_the_roots_of_the_weights_of_equation_and_sample(weight):
 
 @pytest.mark.parametrize("name", LINEAR)
 def test_head_of_a_linear_problem_is_the_weighted_least_squares_solution_of_numpy(name):
-    problem = PROBLEMS[name]()
-    s = system(problem, NETWORKS["features"](problem))
+    s = built(name, "features")
     assert s.is_linear
     a, b = rows_by_unit_heads(s, s.initial())
     lengths = np.linalg.norm(a, axis=0)
@@ -154,8 +138,7 @@ def test_head_of_a_linear_problem_is_the_weighted_least_squares_solution_of_nump
 @pytest.mark.parametrize("name", LINEAR)
 @pytest.mark.parametrize("damping", [0.0, 1e-2])
 def test_fit_is_optimal_and_no_worse_than_any_other_head(name, damping):
-    problem = PROBLEMS[name]()
-    s = system(problem, NETWORKS["one tanh layer"](problem), points=30)
+    s = built(name, "one tanh layer", 30)
     fit = fit_head(s, s.initial(), cutoffs=ALL, damping=damping)
     a, b = rows_by_unit_heads(s, s.initial())
     head = fit.theta[s.head].numpy()
@@ -171,8 +154,7 @@ def test_fit_is_optimal_and_no_worse_than_any_other_head(name, damping):
 
 @pytest.mark.parametrize("damping", [1e-6, 1e-2, 10.0])
 def test_tikhonov_head_is_that_of_the_normal_equations_and_shorter_than_without(damping):
-    problem = PROBLEMS["poisson expcos"]()
-    s = system(problem, NETWORKS["features"](problem))
+    s = built("poisson expcos", "features")
     a, b = rows_by_unit_heads(s, s.initial())
     joined = np.vstack([a, math.sqrt(damping) * np.eye(a.shape[1])])
     expected = np.linalg.lstsq(joined, np.append(b, np.zeros(a.shape[1])), rcond=None)[0]
@@ -186,8 +168,7 @@ def test_tikhonov_head_is_that_of_the_normal_equations_and_shorter_than_without(
 
 
 def test_a_function_that_occurs_twice_lowers_the_rank_and_leaves_the_solution():
-    problem = PROBLEMS["poisson sine"]()
-    s = system(problem, NETWORKS["one tanh layer"](problem))
+    s = built("poisson sine", "one tanh layer")
     weight, bias = (p.detach() for p in (s.network.basis.weights[0], s.network.basis.biases[0]))
     doubled = Perceptron([(torch.cat([weight, weight[:, :2]], dim=1), torch.cat([bias, bias[:2]]))], "tanh")
     coef = torch.zeros((doubled.size, 1), dtype=torch.float64)
@@ -257,8 +238,7 @@ def test_balancing_keeps_the_weights_of_the_user_on_top():
 
 
 def test_balanced_fit_is_that_of_the_balanced_system():
-    problem = PROBLEMS["poisson mixed"]()
-    s = system(problem, NETWORKS["features"](problem))
+    s = built("poisson mixed", "features")
     fit = fit_head(s, s.initial(), cutoffs=ALL, balance=True)
     assert fit.system.weights == balancing_weights(s, s.jacobian(s.initial(), s.head))
     again = fit_head(s.with_weights(fit.system.weights), s.initial(), cutoffs=ALL)
@@ -283,8 +263,7 @@ def test_gauss_newton_on_the_head_converges_quadratically():
 
 @pytest.mark.parametrize("name", ["burgers", "conduction", "wave vector"])
 def test_gauss_newton_on_the_head_lowers_the_loss_until_its_gradient_vanishes(name):
-    problem = PROBLEMS[name]()
-    s = system(problem, NETWORKS["features"](problem))
+    s = built(name, "features")
     assert not s.is_linear
     theta = s.initial()
     first = float(s.loss(theta))
@@ -329,6 +308,6 @@ def test_one_solve_of_poisson_at_three_frequencies_is_of_the_measured_order(n, w
 
 def error(problem: Problem, network: MLP, points, seed: int) -> float:
     solver = LSGD(hidden="fixed", balance=False)
-    value = solve(problem, network, solver, points=points, seed=seed).verdict.error
+    value = solve_once(problem, network, solver, points=points, seed=seed).verdict.error
     assert value is not None
     return value

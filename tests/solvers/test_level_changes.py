@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pinnml import KAN, LBFGS, Adam, Box, Equation, LevenbergMarquardt, Multilevel, Problem, Solution, solve
+from pinnml import KAN, LBFGS, Adam, Box, Equation, LevenbergMarquardt, Multilevel, Problem, Solution
 from pinnml.calculus import total_order
 from pinnml.networks.spline_network import SplineNetwork
 from pinnml.solvers import Status, multilevel
 from pinnml.system import System
 from problems import poisson
+from tests.helpers.solving import solve_once
 
 
 def system_of(settings: SplineNetwork, problem: Problem, dtype: torch.dtype = torch.float64) -> System:
@@ -43,7 +44,7 @@ def test_a_solve_ends_on_the_level_that_rounding_would_spoil(monkeypatch):
     """What was trained is kept and judged, and the verdict tells the cure."""
     monkeypatch.setattr(multilevel, "_is_spoilt", lambda *_: True)
     solver = Multilevel(inner=Adam(steps=2), levels=2)
-    solution = solve(poisson.problem(), KAN(3, 1, intervals=5), solver, points=100)
+    solution = solve_once(poisson.problem(), KAN(3, 1, intervals=5), solver, points=100)
     assert solution.verdict.status is Status.SPOILT
     assert solution.verdict.notes["level"] == 0
     assert solution.settings["network"]["intervals"] == solution.network.basis.resolution == 5
@@ -62,9 +63,9 @@ def test_a_solved_problem_may_be_refined():
         ),
         exact=lambda x: x * x - x,
     )
-    solved = solve(curved, KAN(5, 1, order=4, intervals=6), LevenbergMarquardt(steps=100), points=200)
+    solved = solve_once(curved, KAN(5, 1, order=4, intervals=6), LevenbergMarquardt(steps=100), points=200)
     solver = Multilevel(inner=LevenbergMarquardt(steps=20), levels=2)
-    again = solve(curved, start=solved, solver=solver, points=200)
+    again = solve_once(curved, start=solved, solver=solver, points=200)
     assert again.verdict.notes["level"] == 1
     assert again.verdict.error < 1e-12
 
@@ -77,7 +78,7 @@ def test_residuals_at_round_off_may_change_by_as_much():
         equations=(Equation(lambda u: u.d("xx"), name="balance"), Equation(lambda u: u, on="boundary", name="wall")),
         exact=lambda x: 0.0 * x,
     )
-    solution = solve(flat, KAN(3, 1, normalise="tanh"), Multilevel(levels=2), points=50)
+    solution = solve_once(flat, KAN(3, 1, normalise="tanh"), Multilevel(levels=2), points=50)
     assert solution.verdict.notes["level"] == 1
     assert solution.verdict.held_out["balance"] < 1e-6
 
@@ -128,7 +129,7 @@ def test_the_share_beyond_the_knots_is_one_of_all_samples():
     told = []
     for equations in ((inside, wall), (wall, inside)):
         problem = Problem(domain=Box(x=(0, 1), y=(0, 1)), fields="u", equations=equations)
-        solution = solve(problem, KAN(3, 1, roughness=1.0), Adam(steps=1, rate=1e-12), points=1000, seed=3)
+        solution = solve_once(problem, KAN(3, 1, roughness=1.0), Adam(steps=1, rate=1e-12), points=1000, seed=3)
         told.append(solution.verdict.notes["share beyond the knots"])
     assert told[0] == pytest.approx(told[1], rel=0.1)
     shares = [one_region(solution, region) for region in ("interior", "boundary")]

@@ -11,14 +11,15 @@ import scipy.sparse.linalg
 import torch
 from torch import nn
 
-from pinnml import MLP, Box, Equation, LevenbergMarquardt, Problem, Schedule, Wrapped, solve
+from pinnml import MLP, LevenbergMarquardt, Schedule, Wrapped
 from pinnml.errors import SettingsError
 from pinnml.linalg import damped_steps
 from pinnml.solvers import Status
 from pinnml.solvers.levenberg_marquardt import TERMINAL_WINDOW, State, rebalanced
 from pinnml.system import System
-from tests.helpers.catalogue import NETWORKS, PROBLEMS, system
+from tests.helpers.catalogue import NETWORKS, PROBLEMS, built, system
 from tests.helpers.cosines import Cosines, linear_model, values
+from tests.helpers.solving import cubic, solve_once
 
 
 def residuals_of(s: System, solver: LevenbergMarquardt, steps: int) -> list[np.ndarray]:
@@ -29,22 +30,6 @@ def residuals_of(s: System, solver: LevenbergMarquardt, steps: int) -> list[np.n
         s, theta, state = step.system, step.theta, step.state
         found.append(s.residual(theta).detach().numpy())
     return found
-
-
-def curved(weight: float = 1.0) -> Problem:
-    """u'' = u^3 + f on (0, 1) with u = sin(2 x) + x."""
-
-    def exact(x):
-        return torch.sin(2 * x) + x
-
-    def balance(u, x):
-        return u.d("xx") - u**3 + exact(x) ** 3 + 4 * torch.sin(2 * x)
-
-    def ends(u, x):
-        return u - exact(x)
-
-    equations = (Equation(balance), Equation(ends, on="boundary", weight=weight))
-    return Problem(domain=Box(x=(0, 1)), fields=("u",), equations=equations, exact=exact)
 
 
 @pytest.mark.parametrize(("points", "functions"), [(14, 6), (10, 10), (6, 9)])
@@ -158,7 +143,7 @@ def test_damping_that_cannot_be_is_refused(damping):
 @pytest.mark.parametrize("network", [n for n in NETWORKS if n != "wrapped"])
 @pytest.mark.parametrize("target", [0.1, 0.5])
 def test_no_accepted_step_raises_the_loss_and_each_meets_its_target(network, target):
-    s = system(curved(), NETWORKS[network](curved()))
+    s = system(cubic(), NETWORKS[network](cubic()))
     solver = LevenbergMarquardt(target=target, final_target=target)
     theta, state = s.initial(), solver.init(s, s.initial())
     losses, ratios = [float(s.loss(theta))], []
@@ -176,7 +161,7 @@ def test_no_accepted_step_raises_the_loss_and_each_meets_its_target(network, tar
 
 
 def test_target_rises_once_the_damping_has_long_passed_its_minimum():
-    s = system(curved(), NETWORKS["sine mlp"](curved()))
+    s = system(cubic(), NETWORKS["sine mlp"](cubic()))
     theta, low = s.initial(), LevenbergMarquardt(target=0.05, final_target=0.95)
     high = LevenbergMarquardt(target=0.95, final_target=0.95)
     early = State(radius=10.0, losses=(float(s.loss(theta)),), dampings=(1e-9, *[1.0] * (TERMINAL_WINDOW - 1)))
@@ -194,13 +179,13 @@ def test_a_linear_model_is_solved_in_two_steps():
 
 
 def test_nonlinear_problem_is_solved_to_eight_digits():
-    solution = solve(curved(), MLP(10, 1, bandwidth=3.0), LevenbergMarquardt(steps=120), points=60, rule="gauss")
+    solution = solve_once(cubic(), MLP(10, 1, bandwidth=3.0), LevenbergMarquardt(steps=120), points=60, rule="gauss")
     assert solution.verdict.error is not None
     assert solution.verdict.error < 1e-8
 
 
 def test_rebalancing_moves_weights_by_the_share_of_the_loss_and_keeps_their_mean():
-    s = system(curved(weight=30.0), MLP(8, 2, "tanh"))
+    s = system(cubic(weight=30.0), MLP(8, 2, "tanh"))
     theta, exponent = s.initial(), 0.3
     r = s.residual(theta).detach().numpy()
     own = {name: 0.5 * np.sum(r[rows] ** 2) for name, rows in s.rows.items()}
@@ -215,7 +200,7 @@ def test_rebalancing_moves_weights_by_the_share_of_the_loss_and_keeps_their_mean
 
 
 def test_rebalancing_evens_the_shares_of_the_loss_out():
-    s = system(curved(weight=1e-4), MLP(8, 2, "tanh"))
+    s = system(cubic(weight=1e-4), MLP(8, 2, "tanh"))
     theta = s.initial()
 
     def spread(s: System) -> float:
@@ -246,7 +231,7 @@ STOPS = {
 def test_every_reason_to_stop_is_reached_and_true(status):
     solver, inside = STOPS[status]
     problem = values(40, inside)
-    verdict = solve(problem, Wrapped(Cosines(6)), solver).verdict
+    verdict = solve_once(problem, Wrapped(Cosines(6)), solver).verdict
     assert verdict.status is status
     kept = problem.domain.sample("interior", 40, torch.Generator())
     functions, value = Cosines(6)(kept.x).numpy(), kept.columns["value"].numpy()
@@ -271,7 +256,7 @@ def test_every_reason_to_stop_is_reached_and_true(status):
 
 
 def test_balancing_weights_the_first_step_alone_and_makes_rows_equally_long():
-    s = system(curved(weight=1e-4), MLP(8, 2, "tanh"))
+    s = system(cubic(weight=1e-4), MLP(8, 2, "tanh"))
     plain = LevenbergMarquardt().step(s, s.initial(), State())
     assert plain.system.weights == s.weights
     solver = LevenbergMarquardt(balance=True)
@@ -290,12 +275,12 @@ def test_frozen_parameters_of_a_module_stay_as_they_are():
     module = nn.Sequential(nn.Linear(1, 6), nn.Tanh(), nn.Linear(6, 5), nn.Tanh()).double()
     module[0].requires_grad_(False)
     frozen, free = module[0].weight.clone(), module[2].weight.clone()
-    solution = solve(curved(), Wrapped(module), LevenbergMarquardt(steps=1), points=10)
+    solution = solve_once(cubic(), Wrapped(module), LevenbergMarquardt(steps=1), points=10)
     found = solution.network.basis.state_dict()
     assert torch.equal(found["module.0.weight"], frozen)
     assert not torch.equal(found["module.2.weight"], free)
-    assert system(curved(), Wrapped(module)).hidden.stop == 6 * 5 + 5  # the second layer alone
-    again = solve(curved(), solver=LevenbergMarquardt(steps=1), points=10, start=solution)
+    assert system(cubic(), Wrapped(module)).hidden.stop == 6 * 5 + 5  # the second layer alone
+    again = solve_once(cubic(), solver=LevenbergMarquardt(steps=1), points=10, start=solution)
     assert torch.equal(again.network.basis.state_dict()["module.0.weight"], frozen)
     assert module[0].weight.requires_grad is False  # the user's own module is left alone
 
@@ -309,8 +294,7 @@ PAIRS = [(name, network) for name in PROBLEMS for network in NETWORKS if network
 
 @pytest.mark.parametrize(("name", "network"), [*PAIRS, ("advection layer", "wrapped")])
 def test_every_problem_with_every_network_goes_downhill(name, network):
-    problem = PROBLEMS[name]()
-    s = system(problem, NETWORKS[network](problem), points=6)
+    s = built(name, network, 6)
     solver, theta = LevenbergMarquardt(), s.initial()
     state, losses = solver.init(s, theta), [float(s.loss(theta))]
     for _ in range(2):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinnml import LSGD, MLP, Adam, Box, Equation, Features, Parameter, Points, Problem, laplacian, solve
+from pinnml import LSGD, MLP, Adam, Box, Equation, Features, Parameter, Points, Problem, laplacian
 from pinnml.errors import PinnmlError
 from pinnml.networks import NetworkSettings, Perceptron
 from pinnml.networks.initialisation import Layer, box, residual_box
@@ -19,7 +19,8 @@ from pinnml.solvers import Solver, Status
 from pinnml.solvers.head import fit_head
 from pinnml.system import System
 from problems import advection
-from tests.helpers.catalogue import NETWORKS, PROBLEMS, system
+from tests.helpers.catalogue import NETWORKS, PROBLEMS, built, system
+from tests.helpers.solving import solve_once
 
 ALL = (1e-15,)
 WIDTH, SEEDS = 32, 16
@@ -91,7 +92,8 @@ def test_rank_and_fit_of_the_first_basis_are_those_measured_within_a_factor_of_t
         a = last_layer(kind, inputs, depth, seed, x).numpy()
         values = np.linalg.svd(a, compute_uv=False)
         ranks.append(int((values > 1e-8 * values[0]).sum()))
-        fits.append(np.sqrt(np.mean((a @ np.linalg.lstsq(a, target, rcond=None)[0] - target) ** 2)))
+        if fit is not None:
+            fits.append(np.sqrt(np.mean((a @ np.linalg.lstsq(a, target, rcond=None)[0] - target) ** 2)))
     assert rank / 2 <= np.median(ranks) <= 2 * rank
     if kind == "box residual":
         assert min(ranks) == WIDTH
@@ -145,8 +147,7 @@ def reduced(s: System, theta: Tensor, hidden: Tensor, damping: float) -> float:
 @pytest.mark.parametrize("network", ["one tanh layer", "sine mlp", "residual gaussian mlp"])
 @pytest.mark.parametrize("name", ["poisson mixed", "advection periodic", "maxwell cavity", "heat"])
 def test_gradient_with_the_head_held_is_that_of_the_reduced_loss(name, network, damping):
-    problem = PROBLEMS[name]()
-    s = system(problem, NETWORKS[network](problem))
+    s = built(name, network)
     fit = fit_head(s, s.initial(), cutoffs=ALL, damping=damping)
     theta, hidden = fit.theta, fit.theta[s.hidden]
     held = s.loss_and_gradient(theta)[1][s.hidden]
@@ -189,8 +190,7 @@ PAIRS = [(name, network) for name in PROBLEMS for network in NETWORKS if network
 @pytest.mark.parametrize("hidden", ["gradient", "gauss-newton"])
 @pytest.mark.parametrize(("name", "network"), [*PAIRS, ("advection layer", "wrapped")])
 def test_loss_falls_with_every_step_for_every_problem_and_network(name, network, hidden):
-    problem = PROBLEMS[name]()
-    s = system(problem, NETWORKS[network](problem), points=6)
+    s = built(name, network, 6)
     solver = LSGD(hidden=hidden, search=False, balance=False)
     losses = losses_of(solver, s, 2)
     assert losses[0] <= float(s.loss(s.initial())) or not s.is_linear
@@ -202,16 +202,14 @@ def test_loss_falls_with_every_step_for_every_problem_and_network(name, network,
 @pytest.mark.parametrize("damping", [0.0, 1e-4])
 @pytest.mark.parametrize("name", ["poisson mixed", "conduction", "maxwell cavity"])
 def test_long_runs_never_raise_the_loss_and_lower_it(name, damping, hidden):
-    problem = PROBLEMS[name]()
-    s = system(problem, NETWORKS["one tanh layer"](problem), points=30)
+    s = built(name, "one tanh layer", 30)
     losses = losses_of(LSGD(hidden=hidden, damping=damping, search=False, patience=20), s, 15)
     assert all(after <= before for before, after in itertools.pairwise(losses))
     assert losses[-1] < 0.9 * losses[0]
 
 
 def test_each_step_ends_at_the_best_head_of_its_basis():
-    problem = PROBLEMS["poisson expcos"]()
-    s = system(problem, NETWORKS["one tanh layer"](problem))
+    s = built("poisson expcos", "one tanh layer")
     solver, theta = LSGD(search=False, cutoff=1e-15), s.initial()
     state = solver.init(s, theta)
     for _ in range(4):
@@ -246,12 +244,12 @@ def test_a_solution_in_the_span_of_the_first_basis_is_found_to_round_off_at_once
     basis = network.build(domain, 1, torch.Generator().manual_seed(0), torch.float64, torch.device("cpu")).basis
     drawn = basis.weights[0].detach(), basis.biases[0].detach()
     coef = torch.randn(11, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    verdict = solve(in_span(drawn, activation, coef), network, LSGD(), points=100, seed=0).verdict
+    verdict = solve_once(in_span(drawn, activation, coef), network, LSGD(), points=100, seed=0).verdict
     assert verdict.status is Status.CONVERGED
     assert verdict.steps == 1
     assert verdict.error is not None
     assert verdict.error < 1e-12
-    other = solve(in_span(drawn, activation, coef), network, LSGD(hidden="fixed"), points=100, seed=1).verdict
+    other = solve_once(in_span(drawn, activation, coef), network, LSGD(hidden="fixed"), points=100, seed=1).verdict
     assert other.error is not None
     assert other.error > 1e-9  # another draw does not hold it
 
@@ -268,7 +266,7 @@ def test_values_in_the_span_are_fitted_to_round_off():
         return u - value
 
     problem = Problem(domain=Points({"x": x}, {"value": value}), fields=("u",), equations=(Equation(fit),))
-    verdict = solve(problem, network, LSGD(tolerance=1e-12), seed=0).verdict
+    verdict = solve_once(problem, network, LSGD(tolerance=1e-12), seed=0).verdict
     assert verdict.steps == 1
     assert verdict.training["fit"] < 1e-12 * np.abs(value).max()
 
@@ -295,7 +293,9 @@ def wave() -> Problem:
 
 
 def median_error(solver: Solver, network: NetworkSettings) -> float:
-    errors = [solve(wave(), network, solver, points=256, rule="grid", seed=seed).verdict.error for seed in range(8)]
+    errors = [
+        solve_once(wave(), network, solver, points=256, rule="grid", seed=seed).verdict.error for seed in range(3)
+    ]
     return float(np.median(errors))
 
 
@@ -354,7 +354,7 @@ def test_variable_projection_takes_the_step_of_the_reduced_residual():
 def test_a_moving_basis_resolves_a_layer_better_than_the_first(hidden, steps, lower):
     network, problem = MLP(24, 1, "tanh", init="box"), advection.problem("layer2d", eps=0.05)
     fixed, moved = (
-        solve(problem, network, solver, points=300).verdict.error
+        solve_once(problem, network, solver, points=300).verdict.error
         for solver in (LSGD(hidden="fixed"), LSGD(hidden=hidden, steps=steps, damping=1e-8))
     )
     assert moved < fixed / lower
@@ -371,7 +371,7 @@ def test_a_moving_basis_resolves_a_layer_better_than_the_first(hidden, steps, lo
     ],
 )
 def test_every_reason_to_stop_is_reached(status, solver):
-    assert solve(wave(), MLP(6, 2, "tanh", init="box"), solver, points=40).verdict.status is status
+    assert solve_once(wave(), MLP(6, 2, "tanh", init="box"), solver, points=40).verdict.status is status
 
 
 @pytest.mark.parametrize("settings", [{"hidden": "newton"}, {"damping": -1.0}])

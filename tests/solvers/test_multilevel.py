@@ -24,7 +24,6 @@ from pinnml import (
     Multilevel,
     Points,
     Problem,
-    solve,
 )
 from pinnml.cli.settings import chosen
 from pinnml.cli.summary import described_in_short, print_summary
@@ -39,6 +38,7 @@ from pinnml.solvers.gradient import lifted
 from pinnml.solvers.levenberg_marquardt import State as DampedState
 from pinnml.system import System
 from problems import poisson, regression
+from tests.helpers.solving import solve_once
 
 
 def wave() -> Problem:
@@ -53,7 +53,7 @@ def levels_of(solver: Multilevel, network: SplineNetwork | None = None) -> list[
     def note(progress) -> None:
         seen.append((int(progress.notes["level"]), float(progress.notes["work"])))
 
-    solve(wave(), network or KAN(3, 1, intervals=4), solver, callback=note)
+    solve_once(wave(), network or KAN(3, 1, intervals=4), solver, callback=note)
     return [(level, len(group := list(rows)), group[-1][1]) for level, rows in groupby(seen, lambda row: row[0])]
 
 
@@ -71,8 +71,8 @@ def test_levels_before_the_last_have_a_solver_of_their_own():
 
 def test_notes_of_a_solver_end_with_its_level():
     solver = Multilevel(coarse=LevenbergMarquardt(steps=2), inner=Adam(steps=2), levels=2)
-    coarse = solve(wave(), KAN(3, 1, intervals=4), LevenbergMarquardt(steps=2))
-    notes = solve(wave(), KAN(3, 1, intervals=4), solver).verdict.notes
+    coarse = solve_once(wave(), KAN(3, 1, intervals=4), LevenbergMarquardt(steps=2))
+    notes = solve_once(wave(), KAN(3, 1, intervals=4), solver).verdict.notes
     assert "damping" in coarse.verdict.notes
     assert "damping" not in notes
     assert (notes["level"], notes["work"]) == (1, 6.0)
@@ -116,7 +116,9 @@ def test_coarse_levels_use_a_part_of_the_samples_and_the_last_one_all():
 
 def test_a_solve_that_is_interrupted_on_a_coarse_level_is_judged_on_all_samples():
     solver = Multilevel(inner=LevenbergMarquardt(steps=30), levels=2, oversampling=1.0)
-    solution = solve(poisson.problem(), KAN(3, 1), solver, points=600, callback=lambda progress: progress.step == 5)
+    solution = solve_once(
+        poisson.problem(), KAN(3, 1), solver, points=600, callback=lambda progress: progress.step == 5
+    )
     assert solution.settings["points"]["interior"] == 600
     assert solution.verdict.notes["level"] == 0
 
@@ -124,7 +126,7 @@ def test_a_solve_that_is_interrupted_on_a_coarse_level_is_judged_on_all_samples(
 def test_a_level_that_fits_its_few_samples_does_not_count_as_divergence():
     coarse = LevenbergMarquardt(steps=60, patience=60)
     solver = Multilevel(coarse=coarse, inner=LevenbergMarquardt(steps=10), levels=2, oversampling=1)
-    solution = solve(regression.problem(2000), KAN(3, 1, intervals=4), solver, points=2000)
+    solution = solve_once(regression.problem(2000), KAN(3, 1, intervals=4), solver, points=2000)
     assert solution.verdict.status.name != "DIVERGED"
     assert solution.verdict.notes["level"] == 1
 
@@ -161,14 +163,14 @@ def test_unknown_numbers_of_a_problem_survive_a_refinement():
         fine, start, prolong = system.refine(theta, share)
         assert float(start[fine.own]) == 1.7
         assert float(prolong(theta)[fine.own]) == 1.7
-    verdict = solve(problem, KAN(2, 1, order=6), Multilevel(inner=LevenbergMarquardt(steps=20), levels=2)).verdict
+    verdict = solve_once(problem, KAN(2, 1, order=6), Multilevel(inner=LevenbergMarquardt(steps=20), levels=2)).verdict
     assert verdict.parameters_found["rate"] == pytest.approx(2.5, rel=1e-4)
 
 
 def test_local_refinement_takes_fewer_functions():
     def size(adaptive: float | None) -> int:
         solver = Multilevel(inner=LevenbergMarquardt(steps=5), levels=3, adaptive=adaptive)
-        network = solve(wave(), KAN(3, 1, intervals=6, knots="input"), solver).network
+        network = solve_once(wave(), KAN(3, 1, intervals=6, knots="input"), solver).network
         return sum(p.numel() for p in network.parameters())
 
     assert size(0.3) < size(0.7) < size(None)
@@ -248,7 +250,7 @@ def test_the_tolerance_is_measured_against_the_start_of_the_first_level():
     network = KAN(6, 1, order=6, intervals=4)
     solver = Multilevel(inner=LevenbergMarquardt(steps=60, tolerance=1e-3), levels=2, schedule=(4, 60))
     losses: list[float] = []
-    solution = solve(
+    solution = solve_once(
         poisson.problem(), network, solver, points=400, callback=lambda progress: losses.append(progress.loss)
     )
     start = prepared(poisson.problem(), Recipe(network, points=400))
@@ -310,7 +312,9 @@ def test_levels_of_splines_gain_and_levels_of_relus_stand_still():
         rows: list[tuple[int, float]] = []
         network = kind(5, 1, order=4, intervals=5, first="linear", normalise="range")
         solver = Multilevel(inner=LBFGS(inner=1), levels=4, schedule=(32, 16, 8, 4))
-        solve(regression.problem(2000), network, solver, callback=lambda p: rows.append((p.notes["level"], p.loss)))
+        solve_once(
+            regression.problem(2000), network, solver, callback=lambda p: rows.append((p.notes["level"], p.loss))
+        )
         return [[loss for level, loss in rows if level == each][-1] for each in range(4)]
 
     splines, relus = losses(KAN), losses(MultichannelMLP)
@@ -348,7 +352,7 @@ def test_options_that_cannot_be_are_refused(options, words):
 def test_a_network_without_levels_is_refused_before_the_first_step():
     seen: list[int] = []
     with pytest.raises(SettingsError, match="no levels to refine"):
-        solve(poisson.problem(), MLP(10, 1), Multilevel(), points=100, callback=lambda p: seen.append(p.step))
+        solve_once(poisson.problem(), MLP(10, 1), Multilevel(), points=100, callback=lambda p: seen.append(p.step))
     assert not seen
 
 
@@ -363,10 +367,10 @@ def test_a_network_without_levels_is_refused_before_the_first_step():
 def test_levels_that_cannot_be_are_refused_before_the_first_step(network, solver, words):
     seen: list[int] = []
     with pytest.raises(SettingsError, match=words):
-        solve(wave(), network, Multilevel(inner=Adam(steps=2), **solver), callback=lambda p: seen.append(p.step))
+        solve_once(wave(), network, Multilevel(inner=Adam(steps=2), **solver), callback=lambda p: seen.append(p.step))
     assert not seen
     control = Multilevel(inner=Adam(steps=2, rate=1e-9), levels=2)
-    assert solve(wave(), network, control).verdict.notes["level"] == 1
+    assert solve_once(wave(), network, control).verdict.notes["level"] == 1
 
 
 def test_knots_that_are_not_numbers_are_named():
@@ -377,7 +381,7 @@ def test_knots_that_are_not_numbers_are_named():
 
 @pytest.mark.parametrize(("share", "told"), [(0.33, True), (0.001, False)])
 def test_the_command_line_tells_of_values_beyond_the_knots(share, told):
-    solution = solve(wave(), KAN(2, 1), Adam(steps=1))
+    solution = solve_once(wave(), KAN(2, 1), Adam(steps=1))
     notes = {**solution.verdict.notes, "share beyond the knots": share}
     console = Console(file=StringIO(), width=200)
     print_summary(console, replace(solution, verdict=replace(solution.verdict, notes=notes)), None)
@@ -386,12 +390,12 @@ def test_the_command_line_tells_of_values_beyond_the_knots(share, told):
 
 def test_a_verdict_tells_of_levels_that_were_not_reached():
     solver = Multilevel(inner=Adam(steps=5), levels=3, steps=7)
-    assert any(text.startswith("Level 2 of 3") for text in solve(wave(), KAN(2, 1), solver).verdict.complaints)
-    whole = solve(wave(), KAN(2, 1), Multilevel(inner=Adam(steps=5), levels=3)).verdict
+    assert any(text.startswith("Level 2 of 3") for text in solve_once(wave(), KAN(2, 1), solver).verdict.complaints)
+    whole = solve_once(wave(), KAN(2, 1), Multilevel(inner=Adam(steps=5), levels=3)).verdict
     assert not any("last one reached" in text for text in whole.complaints)
 
 
 def test_a_schedule_of_numpy_is_kept_as_plain_numbers(tmp_path):
     solver = Multilevel(inner=LevenbergMarquardt(), levels=2, schedule=np.array([2, 2]))
     assert solver.schedule == (2, 2)
-    solve(poisson.problem(), KAN(2, 1), solver, points=60, out=tmp_path / "run")
+    solve_once(poisson.problem(), KAN(2, 1), solver, points=60, out=tmp_path / "run")

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from pinnml import LSGD, MLP, Box, Equation, Features, Points, Problem, solve
+from pinnml import LSGD, MLP, Box, Equation, Features, Points, Problem
 from pinnml.errors import SettingsError
 from pinnml.solvers import Status
 from tests.helpers.catalogue import system
+from tests.helpers.solving import solve_once
 
 
 def conduction() -> Problem:
@@ -60,18 +61,18 @@ def ramp() -> Problem:
 @pytest.mark.parametrize(("problem", "k"), [(conduction(), 3.0), (ramp(), 2.0)])
 @pytest.mark.parametrize("network", [Features(60, bandwidth=6), MLP(30, 1, "tanh", init="box")])
 def test_a_coefficient_is_found_from_measurements(problem, k, network, hidden):
-    solution = solve(problem, network, LSGD(hidden=hidden, steps=60))
+    solution = solve_once(problem, network, LSGD(hidden=hidden, steps=60))
     assert solution.parameters["k"] == pytest.approx(k, abs=1e-6)
 
 
 def test_the_default_solver_ends_by_its_own_test():
-    verdict = solve(conduction(), Features(60, bandwidth=6)).verdict
+    verdict = solve_once(conduction(), Features(60, bandwidth=6)).verdict
     assert verdict.status is Status.CONVERGED
 
 
 def test_a_fixed_basis_with_trainable_parameters_is_refused():
     with pytest.raises(SettingsError, match="parameters k") as raised:
-        solve(conduction(), Features(20), LSGD(hidden="fixed"))
+        solve_once(conduction(), Features(20), LSGD(hidden="fixed"))
     assert raised.value.cure is not None
     assert "gradient" in raised.value.cure
 
