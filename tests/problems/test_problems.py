@@ -88,7 +88,7 @@ def _scaled(exact, factor: float):
 @pytest.mark.parametrize(("script", "case"), PROMISED, ids=name)
 def test_the_recipe_keeps_its_promise(script, case):
     verify = (script.name, case) not in LONG_TO_VERIFY
-    verdict = solved(script.name, verify, **parameters(case)).verdict
+    verdict = solved(script.name, verify=verify, **parameters(case)).verdict
     assert verdict.good, verdict.complaints
     assert verdict.expected is not None
 
