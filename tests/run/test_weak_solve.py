@@ -42,15 +42,16 @@ from tests.helpers.weak import flux, posed, wave
 SOLVERS = [
     (LSGD(), Features(60, bandwidth=4.0), 1e-6),
     (LevenbergMarquardt(steps=40), MLP(10, 2, "tanh"), 1e-3),
-    (Adam(steps=400, rate=1e-2), MLP(16, 1, "tanh"), 0.3),
-    (LBFGS(steps=30), MLP(10, 1, "tanh"), 0.2),
+    (Adam(steps=200, rate=2e-2), MLP(10, 1, "tanh"), 0.3),
+    (LBFGS(steps=8), MLP(10, 1, "tanh"), 0.2),
     (Multilevel(levels=2, inner=LevenbergMarquardt(steps=20)), KAN(width=4, depth=1, order=4, intervals=3), 1e-3),
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("solver", "network", "bound"), SOLVERS, ids=lambda value: type(value).__name__)
 def test_every_solver_trains_by_the_weak_form(solver: Any, network: Any, bound: float):
-    solution = solve_once(posed(uniform("triangle", 6)), network, solver, tests=TestSpace(2), points=200)
+    solution = solve_once(posed(uniform("triangle", 4)), network, solver, tests=TestSpace(2), points=100)
     assert solution.verdict.error < bound
     assert set(solution.verdict.held_out) == {"wall@south", "wall@north", "wall@east", "weak form"}
     assert solution.settings["tests"]["functions"] == solution.verdict.residuals - sum(
@@ -62,16 +63,19 @@ def test_a_flux_with_the_wrong_sign_is_another_problem():
     mesh = uniform("triangle", 6)
     right = posed(mesh)
     wrong = replace(right, weak=(right.weak[0], Weak(lambda v, x, y: -flux(x, y) * v, on="west")))
-    errors = [solve_once(p, SOLVERS[0][1], tests=TestSpace(2), points=200).verdict.error for p in (right, wrong)]
+    solver, network = LSGD(hidden="fixed"), Features(60, bandwidth=4.0)
+    errors = [solve_once(p, network, solver, tests=TestSpace(2), points=200).verdict.error for p in (right, wrong)]
     assert errors[0] < 1e-6
     assert errors[1] > 0.1
 
 
+@pytest.mark.slow
 def test_where_a_coefficient_jumps_points_mislead_and_the_weak_form_does_not():
     # smooth functions know nothing of the continuity of the flux, which no equation at points says
     problem = load_script(PROBLEMS / "two_materials.py").problem()
     at_points, weakly = (
-        solve_once(problem, Features(100), points=600, tests=tests).verdict for tests in (None, TestSpace(2))
+        solve_once(problem, Features(100), LSGD(hidden="fixed"), points=600, tests=tests).verdict
+        for tests in (None, TestSpace(2))
     )
     assert at_points.error > 0.5
     assert weakly.error < 0.1
@@ -92,6 +96,7 @@ def test_a_source_at_a_point_of_a_rod():
     assert solve_once(problem, kinked, tests=TestSpace(3)).verdict.error < 1e-12
 
 
+@pytest.mark.slow
 def test_edge_elements_test_a_network_for_maxwell():
     script = load_script(PROBLEMS / "maxwell_cavity.py")
     tests = TestSpace(elements={"E": Element("N1curl", 1)})
@@ -101,19 +106,21 @@ def test_edge_elements_test_a_network_for_maxwell():
     assert solution.settings["tests"]["elements"] == {"E": ["N1curl", 1]}
 
 
+@pytest.mark.slow
 def test_elasticity_with_natural_and_rolling_boundaries_is_that_of_finite_elements():
     script = load_script(PROBLEMS / "plate_with_hole.py")
     problem = replace(script.problem(), reference=None)
-    network = replace(script.recipe().network, count=150)
+    network = replace(script.recipe().network, count=150, bandwidth=2.0)
     weakly = solve_once(
-        problem, network, LSGD(steps=2), tests=TestSpace(2), points={"left": 60, "right": 60, "bottom": 60}
+        problem, network, LSGD(hidden="fixed"), tests=TestSpace(2), points={"left": 60, "right": 60, "bottom": 60}
     )
     classical = reference(problem, degree=3)
     x = problem.domain.sample("interior", 500, torch.Generator().manual_seed(0), "random").x.numpy()
     found, expected = (solution(x)["u"] for solution in (weakly, classical))
-    assert np.abs(found - expected).max() < 5e-3 * np.abs(expected).max()
+    assert np.abs(found - expected).max() < 1e-3 * np.abs(expected).max()
 
 
+@pytest.mark.slow
 def test_numbers_are_found_with_the_weak_form_and_measurements():
     # k in -k laplacian(u) = 26 wave from values of u at ten points: 2
     mesh = uniform("triangle", 6)
@@ -153,6 +160,7 @@ def test_integrals_stay_beside_the_weak_form():
     assert not any("No condition" in warning for warning in verdict.warnings)
 
 
+@pytest.mark.slow
 def test_a_run_is_kept_with_its_test_functions_and_gone_on_from(tmp_path: Path):
     problem, tests = posed(uniform("triangle", 4)), TestSpace(2)
     network = MLP(8, 1, "tanh")

@@ -384,7 +384,7 @@ def test_the_command_line_tells_of_values_beyond_the_knots(share, told):
     solution = solve_once(wave(), KAN(2, 1), Adam(steps=1))
     notes = {**solution.verdict.notes, "share beyond the knots": share}
     console = Console(file=StringIO(), width=200)
-    print_summary(console, replace(solution, verdict=replace(solution.verdict, notes=notes)), None)
+    print_summary(console, replace(solution, verdict=replace(solution.verdict, notes=notes)))
     assert ("33% of the values lie beyond them" in console.file.getvalue()) == told  # pyright: ignore
 
 
