@@ -10,6 +10,7 @@ import torch
 
 from pinnml import (
     KAN,
+    LSGD,
     Box,
     Element,
     Equation,
@@ -25,7 +26,6 @@ from pinnml import (
     dot,
     grad,
     reference,
-    solve,
 )
 from pinnml.cli.findings import check
 from pinnml.cli.script import load_script
@@ -33,6 +33,7 @@ from pinnml.errors import MissingDerivativeError, PinnmlError, ProblemError, Set
 from pinnml.run import prepared
 from tests.helpers.forms import crooked, uniform
 from tests.helpers.places import PROBLEMS
+from tests.helpers.solving import solve_once
 from tests.helpers.weak import posed, wave
 
 
@@ -138,7 +139,7 @@ def test_what_cannot_be_tested_is_refused_with_a_cure(case: str):
     problem, options, kind, word = REFUSED[case]
     seen: list[int] = []
     with pytest.raises(kind) as raised:
-        solve(
+        solve_once(
             problem,
             **{"network": Features(10, bandwidth=2.0), "points": 60, **options},
             callback=lambda p: seen.append(p.step),
@@ -219,7 +220,7 @@ WALLS = {"a": lambda a: a, "b": lambda b: b}
 def test_every_field_has_rows_of_its_own(size: float):
     # of one set of rows for both, a field of size 1e-8 would be no part at all
     problem, _ = coupled(size)
-    solution = solve(problem, Features(60, bandwidth=5.0), tests=TestSpace(2), points=200)
+    solution = solve_once(problem, Features(60, bandwidth=5.0), LSGD(hidden="fixed"), tests=TestSpace(2), points=200)
     assert {"weak form of a", "weak form of b"} < set(solution.verdict.held_out)
     assert solution.settings["tests"]["functions"] == 2 * 11 * 11
     assert max(solution.verdict.relative_l2.values()) < 1e-3
@@ -238,7 +239,7 @@ def test_a_condition_that_the_weak_form_forgets_is_told():
     for weak, said in (((inside, face), False), ((inside,), True)):
         problem = Problem(domain=mesh, fields="u", equations=walls, weak=weak)
         for verdict in (
-            solve(problem, network, tests=TestSpace(2), points=100).verdict,
+            solve_once(problem, network, LSGD(hidden="fixed"), tests=TestSpace(2), points=100).verdict,
             reference(problem, degree=2).verdict,
         ):
             assert any("'robin'" in complaint and "face" in complaint for complaint in verdict.complaints) == said
