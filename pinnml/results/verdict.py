@@ -27,8 +27,8 @@ UNSOLVED = 1e-2
 #: Without a promise, a solve that ended by its limits is accurate with an error below this.
 ACCURATE = 1e-4
 #: Fields of which rounding leaves this part open are not determined; and equations that leave this part open by what is
-#: left of them say nothing of the fields.
-UNDETERMINED, OPEN = 1e-3, 1.0
+#: left of them say too little of fields of which nothing is known. A bound: errors are ten to a hundred times below it.
+UNDETERMINED, OPEN = 1e-3, 0.05
 #: A residual of which a richer basis leaves this part, and a relative residual above which that is a contradiction.
 STUCK, CONTRADICTION = 0.9, 1e-3
 #: The part of what zero fields leave of the equations that a solution may leave.
@@ -195,7 +195,7 @@ class Verdict:
                 "no change. Fix a parameter, or measure something else."
             ]
         reach = _largest(list(self.reach.values())) if self.reach else 0.0
-        if not reach <= OPEN:
+        if not reach <= OPEN and self.error is None:
             return [
                 f"What is left of the equations would let the fields be off by {reach:.1e} of their size: they hardly "
                 f"determine the solution, or are solved too little. {' '.join(self.missing)}".rstrip()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from pinnml.domains import Points
+from pinnml.errors import PinnmlError
 from pinnml.networks import Network
 from pinnml.problem import Problem, bare_faces
 from pinnml.results import Verdict, error_sample, errors, provenance, values_at
@@ -69,7 +70,8 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
 def check_of(loop: Loop, status: Status, request: Request) -> Verification | None:
     """What a second solve says of where the loop stands; None where none was wanted, or there is nothing to say.
 
-    Scattered points have no others to be solved on. Interrupted, a second solve says nothing either.
+    Scattered points have no others to be solved on. Interrupted, a second solve says nothing either; and one that fails
+    does not cost the solution, but is noted.
     """
     unsound = status in (Status.INTERRUPTED, Status.NOT_FINITE)
     if not request.verify or unsound or isinstance(request.problem.domain, Points):
@@ -77,6 +79,9 @@ def check_of(loop: Loop, status: Status, request: Request) -> Verification | Non
     try:
         return verify(loop.system, loop.theta, unseen_by(request), request.seed + SECOND_STREAM)
     except KeyboardInterrupt:
+        return None
+    except PinnmlError as error:
+        loop.notes["second solve"] = f"failed: {str(error).partition(chr(10))[0]}"
         return None
 
 

@@ -68,7 +68,7 @@ def unseen_by(request: Request) -> Anew:
             asked = {region: math.ceil(part * n) for region, n in recipe.points.items()}
         wanted = counts(request.problem, asked, _terms(request.problem, weak))
         generator = torch.Generator().manual_seed(request.seed + UNSEEN_STREAM)
-        return _collocated(request, network, wanted, generator, weak)
+        return _collocated(request, network, wanted, generator, weak, tried=False)
 
     return anew
 
@@ -78,13 +78,18 @@ def _terms(problem: Problem, weak: WeakResidual | None) -> tuple[Term, ...]:
 
 
 def _collocated(
-    request: Request, network: Network, wanted: Mapping[str, int], generator: torch.Generator, weak: WeakResidual | None
+    request: Request,
+    network: Network,
+    wanted: Mapping[str, int],
+    generator: torch.Generator,
+    weak: WeakResidual | None,
+    tried: bool = True,
 ) -> System:
     """The equations on so many points of each region, and the weak form that stands for the others."""
     problem, rule = request.problem, request.recipe.rule
     samples = {region: drawn(problem, region, n, generator, rule) for region, n in wanted.items()}
     parts = () if weak is None else weak.parts
-    return System.build(problem, network, samples, terms=_terms(problem, weak), weak=parts)
+    return System.build(problem, network, samples, terms=_terms(problem, weak), weak=parts, tried=tried)
 
 
 def begun(request: Request, callback: Callback | None = None) -> Loop:

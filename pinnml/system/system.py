@@ -76,10 +76,12 @@ class System:
         *,
         terms: Iterable[Term] | None = None,
         weak: Iterable[WeakPart] = (),
+        tried: bool = True,
     ) -> System:
         """The system of a problem on CPU samples by canonical region; derivatives are discovered, rows checked.
 
-        terms: by default all of the problem's. weak: a weak form by region.
+        terms: by default all of the problem's. weak: a weak form by region. tried: whether the equations are tried for
+        mixing samples; not again where they were.
         Raises ShapeError, NonFiniteError, CouplingError or MissingDerivativeError where a residual is not one.
         """
         kept = problem.terms if terms is None else tuple(terms)
@@ -91,6 +93,8 @@ class System:
         blocks += [Block.build(problem, network, (term,), sample, pairing) for term, sample, pairing in weak]
         system = cls(problem, network, tuple(blocks))
         system._check_finite()
+        if not tried:
+            return system
         together, theta = system.few(8), system.initial().requires_grad_()
         pieces = together.in_chunks(4).linearise(theta)
         check_samples_apart(together.rows, theta, together.residual(theta), pieces)

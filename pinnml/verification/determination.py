@@ -20,6 +20,9 @@ POINTS = 1000
 FLOOR = 1e-13
 #: Iterations for the norm of a matrix.
 POWER = 30
+#: What a field holds of the mode that the equations see least of is no part of its size, where so many times what is
+#: left of them could hold as much.
+BLOWN_UP = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +45,7 @@ class Determination:
 
 def determination_of(solve: SecondSolve) -> Determination:
     """The largest changes by the further functions; of parameters, those that the fields cannot make up for."""
-    inner, rounding = solve.factors.inner, FLOOR * float(solve.at_zero.norm())
+    inner, rounding, left = solve.factors.inner, FLOOR * float(solve.at_zero.norm()), float(solve.before.norm())
     problem, network = solve.system.problem, solve.system.network_at(solve.first)
     heads = inner.directions(FLOOR).unflatten(0, (solve.further, network.coef.shape[1]))  # (k, m, q)
     stretch, mode, largest = {}, heads[..., 0], -1.0
@@ -50,11 +53,11 @@ def determination_of(solve: SecondSolve) -> Determination:
         # a change c of the head moves component f by sum_j slopes_nfj functions_nk c_kj
         moved = torch.einsum("nfj,nk,kjq->nfq", slopes, functions, heads).flatten(end_dim=1)
         norm, direction = _norm(moved)
-        size = float(field.norm())
+        size = _size(field.flatten(), moved @ direction, BLOWN_UP * left)
         stretch[name] = norm / max(size, torch.finfo(field.dtype).tiny)
         if stretch[name] > largest:
             mode, largest = (size or 1.0) / norm * (heads @ direction), stretch[name]
-    left, unseen = float(solve.before.norm()), rounding * inner.largest
+    unseen = rounding * inner.largest
     reach = {name: each * max(left, unseen) for name, each in stretch.items()}
     null = {name: each * unseen for name, each in stretch.items()}
     return Determination(reach, null, mode, *_of_parameters(solve, unseen))
@@ -80,6 +83,12 @@ def _at_points(problem: Problem, network: Network, further: int) -> Iterator[tup
         parts = [part for c in (value if each.is_vector else (value,)) for part in _real(c)]
         slopes = [torch.autograd.grad(part.sum(), outputs, retain_graph=True)[0] for part in parts]
         yield each.name, root * torch.stack(parts, 1).detach(), torch.stack(slopes, 1), root * functions[:, :further]
+
+
+def _size(field: Tensor, mode: Tensor, rows: float) -> float:
+    """The norm of a field (n,) without what it holds of a mode (n,), if a change of the rows so small holds as much."""
+    along = float(field @ mode / (mode @ mode).clamp(min=torch.finfo(mode.dtype).tiny))
+    return float((field - along * mode).norm() if abs(along) <= rows else field.norm())
 
 
 def _real(value: Tensor) -> tuple[Tensor, ...]:

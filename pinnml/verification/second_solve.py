@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,6 +26,8 @@ CUTOFF = 1e-13
 STEPS, ENOUGH = 4, 0.5
 #: Bandwidths that are tried where the first solution has none, by this many functions on so many points for each.
 SCAN, TRIED, TRIED_POINTS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0), 150, 6
+#: Of these every third one is as smooth as this at least, so that what the equations leave open can be made of them.
+SMOOTH = 4.0
 #: Functions that leave more than this part of rows that they were not fitted to do not help.
 NO_HELP = 0.9
 
@@ -178,7 +180,7 @@ def _with_best_bandwidth(system: System, network: Network, ridges: Ridges) -> Sy
     small = system.subset(TRIED * TRIED_POINTS)
 
     def left(bandwidth: float) -> float:
-        functions = _functions(few.scaled(bandwidth), network)
+        functions = _functions(_mixed(few, bandwidth), network)
         trial = small.with_network(enriched(functions, network))
         _, r, j = _balanced(trial, trial.initial())
         fit = Bordered(triangle(j[::2], -r[::2]), j.shape[1] - functions.size * network.coef.shape[1])
@@ -187,4 +189,11 @@ def _with_best_bandwidth(system: System, network: Network, ridges: Ridges) -> Sy
 
     parts = {bandwidth: left(bandwidth) for bandwidth in SCAN}
     best = min(parts, key=parts.__getitem__) if min(parts.values()) < NO_HELP else SCAN[0]
-    return system.with_network(enriched(_functions(ridges.scaled(best), network), network))
+    return system.with_network(enriched(_functions(_mixed(ridges, best), network), network))
+
+
+def _mixed(ridges: Ridges, bandwidth: float) -> Ridges:
+    """The functions with this bandwidth, every third one smooth."""
+    factors = torch.ones(ridges.directions.shape[1], dtype=ridges.directions.dtype)
+    factors[::3] = min(1.0, SMOOTH / bandwidth)
+    return replace(ridges.scaled(bandwidth), directions=ridges.directions * factors)

@@ -236,14 +236,14 @@ def test_curved_cells_meet_a_round_wall():
 
 
 @pytest.mark.parametrize("degree", [1, 2, 3, 4])
-def test_the_difference_is_about_the_error(degree: int):
+def test_the_estimate_is_about_the_error(degree: int):
     mesh = uniform("triangle", 6)
     known = reference(poisson(mesh, exact=wave), degree=degree).error()["u"]
     told = reference(poisson(mesh), degree=degree)
     assert known is not None
     assert told.verdict.relative_l2 == {"u": None}
     # from the highest degree the lower one is what is compared with: then it says too much
-    assert 0.1 < told.verdict.difference["u"] / known < (10 if degree < 4 else 100)
+    assert 0.1 < told.verdict.estimate["u"] / known < (10 if degree < 4 else 100)
 
 
 def test_one_field_that_is_known_spares_the_second_solve():
@@ -253,10 +253,10 @@ def test_one_field_that_is_known_spares_the_second_solve():
     mesh = uniform("triangle", 4)
     given = {"domain": mesh, "fields": ("u", "p"), "equations": poisson(mesh).equations[1:], "weak": weak}
     known = reference(Problem(exact=lambda x, y: {"u": wave(x, y)}, **given)).verdict
-    assert known.difference == {}
+    assert known.estimate == {}
     assert known.relative_l2["p"] is None
     assert known.error == known.relative_l2["u"]
-    assert {*reference(Problem(**given)).verdict.difference} == {"u", "p"}
+    assert {*reference(Problem(**given)).verdict.estimate} == {"u", "p"}
 
 
 def test_an_answer_that_is_none_is_compared_with_no_other():
@@ -267,7 +267,7 @@ def test_an_answer_that_is_none_is_compared_with_no_other():
 
     verdict = reference(Problem(domain=uniform("triangle", 2), fields="u", equations=(wall,), weak=weak)).verdict
     assert not verdict.converged
-    assert verdict.difference == {}
+    assert verdict.estimate == {}
     assert verdict.error is None
 
 
