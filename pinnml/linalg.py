@@ -156,9 +156,20 @@ class Bordered:
         seen = self._border(cutoff)[0] * self._system.scale[self._inner :]
         return torch.linalg.qr(seen, mode="r")[1]
 
-    def apart(self, a: Tensor, b: Tensor, cutoff: float) -> Tensor:
-        """Rows (n, k) of B less what x makes of them, from the same rows of A and B."""
-        return b - a @ (self._border(cutoff)[2][:, :-1] * self._system.scale[self._inner :])
+    def apart(self, rows: Tensor, cutoff: float) -> Tensor:
+        """B (M, k) less what x makes of it, from the rows [A B] (M, P)."""
+        return rows[:, self._inner :] - rows[:, : self._inner] @ self._made(cutoff)
+
+    def answer(self, rows: Tensor, b: Tensor, cutoff: float) -> Tensor:
+        """X and y (P, k) for other targets b (M, k), from the rows [A B] (M, P)."""
+        directions = self.inner.directions(cutoff)[:, : self.inner.rank(cutoff)]
+        turned = (rows[:, : self._inner] @ directions).mT @ b
+        y = torch.linalg.lstsq(self.apart(rows, cutoff), b).solution
+        return torch.cat([directions @ turned - self._made(cutoff) @ y, y])
+
+    def _made(self, cutoff: float) -> Tensor:
+        """What x makes of the columns of B."""
+        return self._border(cutoff)[2][:, :-1] * self._system.scale[self._inner :]
 
     def _border(self, cutoff: float) -> tuple[Tensor, Tensor, Tensor]:
         """The rows that y alone answers for, their target, and what x makes of the columns of B and of b."""

@@ -28,7 +28,7 @@ UNSOLVED = 1e-2
 ACCURATE = 1e-4
 #: Fields of which rounding leaves this part open are not determined; and equations that leave this part open by what is
 #: left of them say too little of fields of which nothing is known. A bound: errors are ten to a hundred times below it.
-UNDETERMINED, OPEN = 1e-3, 0.05
+UNDETERMINED, OPEN = 1e-7, 0.05
 #: A residual of which a richer basis leaves this part, and a relative residual above which that is a contradiction.
 STUCK, CONTRADICTION = 0.9, 1e-3
 #: The part of what zero fields leave of the equations that a solution may leave.

@@ -49,7 +49,7 @@ def determination_of(solve: SecondSolve) -> Determination:
     problem, network = solve.system.problem, solve.system.network_at(solve.first)
     heads = inner.directions(FLOOR).unflatten(0, (solve.further, network.coef.shape[1]))  # (k, m, q)
     stretch, mode, largest = {}, heads[..., 0], -1.0
-    for name, field, slopes, functions in _at_points(problem, network, solve.further):
+    for name, field, slopes, functions in at_points(problem, network, solve.further):
         # a change c of the head moves component f by sum_j slopes_nfj functions_nk c_kj
         moved = torch.einsum("nfj,nk,kjq->nfq", slopes, functions, heads).flatten(end_dim=1)
         norm, direction = _norm(moved)
@@ -63,8 +63,8 @@ def determination_of(solve: SecondSolve) -> Determination:
     return Determination(reach, null, mode, *_of_parameters(solve, unseen))
 
 
-def _at_points(problem: Problem, network: Network, further: int) -> Iterator[tuple[str, Tensor, Tensor, Tensor]]:
-    """For each field its values (n, f), its slopes by the outputs (n, f, m), and the further functions (n, k).
+def at_points(problem: Problem, network: Network, count: int) -> Iterator[tuple[str, Tensor, Tensor, Tensor]]:
+    """For each field its values (n, f), its slopes by the outputs (n, f, m), and the first functions (n, count).
 
     All times the root of the points' weights, but for the slopes.
     """
@@ -82,7 +82,7 @@ def _at_points(problem: Problem, network: Network, further: int) -> Iterator[tup
         value = fields[each.name].value
         parts = [part for c in (value if each.is_vector else (value,)) for part in _real(c)]
         slopes = [torch.autograd.grad(part.sum(), outputs, retain_graph=True)[0] for part in parts]
-        yield each.name, root * torch.stack(parts, 1).detach(), torch.stack(slopes, 1), root * functions[:, :further]
+        yield each.name, root * torch.stack(parts, 1).detach(), torch.stack(slopes, 1), root * functions[:, :count]
 
 
 def _size(field: Tensor, mode: Tensor, rows: float) -> float:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from pinnml.problem import argument_names
 from pinnml.system import Block
-from pinnml.verification.second_solve import SecondSolve
+from pinnml.verification.determination import at_points
+from pinnml.verification.second_solve import CUTOFF, SecondSolve
 
 #: Misfits that a richer basis leaves to this part are not the basis's, and look like noise where neighbours are
 #: no more alike than this many standard deviations of independent chance (pairs that are each other's nearest count
@@ -19,6 +20,8 @@ from pinnml.verification.second_solve import SecondSolve
 LEFT, BY_CHANCE = 0.7, 4.5
 #: Points of measurements at least, for noise to be found among them.
 FEWEST = 20
+#: Draws of noise from which its effect on fields is taken.
+DRAWS = 10
 
 
 def noise_of(solve: SecondSolve) -> dict[str, float]:
@@ -50,15 +53,38 @@ def standard_errors(solve: SecondSolve, noise: Mapping[str, float]) -> dict[str,
     names = list(solve.system.problem.parameters)
     if not names or not noise:
         return {}
-    factor = torch.linalg.qr(solve.alone, mode="r")[1]
-    weights = torch.linalg.solve_triangular(factor.mT, solve.alone.mT, upper=False)
+    alone = solve.factors.apart(solve.jacobian, CUTOFF)
+    factor = torch.linalg.qr(alone, mode="r")[1]
+    weights = torch.linalg.solve_triangular(factor.mT, alone.mT, upper=False)
     weights = torch.linalg.solve_triangular(factor, weights, upper=True)[-len(names) :]  # (p, M)
-    variance, rms = torch.zeros(len(names), dtype=weights.dtype), solve.system.rms(solve.second)
+    variance = (weights.square() @ _deviations(solve, noise).square()).cpu()
+    return dict(zip(names, variance.sqrt().tolist(), strict=True))
+
+
+def shifts(solve: SecondSolve, noise: Mapping[str, float]) -> dict[str, float]:
+    """By field, the relative change in L2 that the noise of measured values makes, from a few draws of it."""
+    if not noise:
+        return {}
+    generator = torch.Generator().manual_seed(0)
+    chance = torch.randn((len(solve.before), DRAWS), generator=generator, dtype=torch.float64).to(solve.before)
+    changes = solve.factors.answer(solve.jacobian, chance * _deviations(solve, noise)[:, None], CUTOFF)
+    network = solve.system.network_at(solve.second)
+    size, outputs = network.coef.shape
+    heads, found = changes[: size * outputs].unflatten(0, (size, outputs)), {}
+    for name, field, slopes, functions in at_points(solve.system.problem, network, size):
+        moved = torch.einsum("nfj,nk,kjq->nfq", slopes, functions, heads)
+        found[name] = float(moved.norm()) / math.sqrt(DRAWS) / float(field.norm().clamp(min=1e-300))
+    return found
+
+
+def _deviations(solve: SecondSolve, noise: Mapping[str, float]) -> Tensor:
+    """The standard deviation of every row (M,): of measured values as far as they are noisy."""
+    found, rms = torch.zeros_like(solve.after), solve.system.rms(solve.second)
     for name, sigma in noise.items():
         rows = solve.system.rows[name]
         scale = float(solve.after[rows].square().mean().sqrt()) / rms[name] if rms[name] else 0.0
-        variance += (scale * sigma) ** 2 * weights[:, rows].square().sum(dim=1).cpu()
-    return dict(zip(names, variance.sqrt().tolist(), strict=True))
+        found[rows] = scale * sigma
+    return found
 
 
 def _declared(solve: SecondSolve, block: Block) -> dict[str, float]:

@@ -41,8 +41,8 @@ class SecondSolve:
 
     system: its network is the first with further functions beside it, its weights balance the rows. first, second:
     theta (P,) of either. at_zero, before, after: the rows (M,) of zero fields and of either. factors: of the Jacobian
-    at the second, the further functions first, then the first solution's outputs and the problem's parameters. alone:
-    the columns (M, q) of outputs and parameters there, less what the further functions make up for.
+    at the second, jacobian (M, P), the further functions first, then the first solution's outputs and the problem's
+    parameters.
     """
 
     system: System
@@ -52,7 +52,7 @@ class SecondSolve:
     before: Tensor
     after: Tensor
     factors: Bordered
-    alone: Tensor
+    jacobian: Tensor
 
     @property
     def further(self) -> int:
@@ -106,17 +106,19 @@ def _linear(system: System, first: Tensor) -> SecondSolve:
     system, r, j = _balanced(system, zero)
     factors = _factors(system, r, j)
     second = factors.solve(CUTOFF)
-    return SecondSolve(system, first, second, r, r + j @ first, r + j @ second, factors, _alone(system, j, factors))
+    return SecondSolve(system, first, second, r, r + j @ first, r + j @ second, factors, j)
 
 
 def _nonlinear(system: System, first: Tensor) -> SecondSolve:
-    """Gauss-Newton steps from the first solution, halved until they lower the loss."""
+    """Gauss-Newton steps from the first solution, halved until they lower the loss; a whole one if none does."""
     theta = first
     system, r, j = _balanced(system, theta)
     before, factors = r, _factors(system, r, j)
-    for _ in range(STEPS):
-        moved, after = _moved(system, theta, factors.solve(CUTOFF), r)
+    for number in range(STEPS):
+        step = _reordered(factors.solve(CUTOFF), len(system.problem.parameters))
+        moved, after = _moved(system, theta, step, r)
         if not after @ after < r @ r:
+            theta = theta + step if number == 0 else theta
             break
         gained, theta = after @ after < ENOUGH * (r @ r), moved
         r, j = _linearised(system, theta)
@@ -127,13 +129,11 @@ def _nonlinear(system: System, first: Tensor) -> SecondSolve:
     zero[system.head] = 0.0
     with torch.no_grad():
         at_zero = system.residual(zero)
-    return SecondSolve(system, first, theta, at_zero, before, r, factors, _alone(system, j, factors))
+    return SecondSolve(system, first, theta, at_zero, before, r, factors, j)
 
 
 def _moved(system: System, theta: Tensor, step: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
     """The longest of a step, halved again and again, that lowers the loss, and the rows there."""
-    p = len(system.problem.parameters)
-    step = torch.cat([step[len(step) - p :], step[: len(step) - p]])
     with torch.no_grad():
         for halving in range(8):
             moved = theta + step / 2**halving
@@ -141,6 +141,12 @@ def _moved(system: System, theta: Tensor, step: Tensor, r: Tensor) -> tuple[Tens
             if after @ after < r @ r:
                 return moved, after
     return theta, r
+
+
+def _reordered(step: Tensor, parameters: int) -> Tensor:
+    """A step (P,) with the problem's parameters in front, as they stand in theta."""
+    head = len(step) - parameters
+    return torch.cat([step[head:], step[:head]])
 
 
 def _balanced(system: System, theta: Tensor) -> tuple[System, Tensor, Tensor]:
@@ -164,11 +170,6 @@ def _linearised(system: System, theta: Tensor) -> tuple[Tensor, Tensor]:
 def _factors(system: System, r: Tensor, j: Tensor) -> Bordered:
     m = system.network.coef.shape[1]
     return Bordered(triangle(j, -r), m * m + len(system.problem.parameters))
-
-
-def _alone(system: System, j: Tensor, factors: Bordered) -> Tensor:
-    inner = j.shape[1] - system.network.coef.shape[1] ** 2 - len(system.problem.parameters)
-    return factors.apart(j[:, :inner], j[:, inner:], CUTOFF)
 
 
 def _with_best_bandwidth(system: System, network: Network, ridges: Ridges) -> System:
