@@ -91,6 +91,10 @@ class MeshError(DomainError):
     """A mesh, or a file of one, that cannot be used as it is."""
 
 
+class MeshWarning(UserWarning):
+    """Something in a file of a mesh that may be meant otherwise than it is read."""
+
+
 class SettingsError(PinnmlError):
     """A network, solver or recipe option that cannot be."""
 

@@ -63,6 +63,7 @@ RUNS = [pytest.param(400, 0, 20, 100, id="some"), pytest.param(10_000, 1, 500, 2
 
 
 @pytest.mark.parametrize(("count", "seed", "meshes", "errors"), RUNS)
+@pytest.mark.filterwarnings("ignore::pinnml.errors.MeshWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_damaged_files_are_meshes_or_named_errors(tmp_path, capfd, count, seed, meshes, errors):
     found = damage_all(tmp_path, count, seed)

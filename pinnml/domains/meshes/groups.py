@@ -104,7 +104,8 @@ def _check_names(parts: Mapping[str, Any], faces: Mapping[str, Any]) -> None:
                 f"the group name {name!r} cannot be used",
                 expected=f"a name used once, none of {', '.join(OWN)}",
                 got=f"parts {', '.join(map(str, parts)) or 'none'}; faces {', '.join(map(str, faces)) or 'none'}",
-                cure="rename the group: the mesh uses these names for all of its cells and all outer facets",
+                cure=f"rename it, in a file by Mesh.read(path, rename={{{name!r}: 'a name'}}); a mesh has "
+                "names of its own for all of its cells and all outer facets",
             )
 
 

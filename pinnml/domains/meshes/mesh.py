@@ -66,9 +66,18 @@ class Mesh:
         self._outline = Box(**{n: Interval(*ends) for n, ends in zip(self._axes.names, self.bounds, strict=True)})
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], axes: Iterable[str] | None = None) -> Mesh:
-        """The mesh in a .msh, .vtu, .vtk or .xdmf file, with its groups as regions; see `read_mesh`."""
-        found = read_mesh(path)
+    def read(
+        cls,
+        path: str | os.PathLike[str],
+        axes: Iterable[str] | None = None,
+        *,
+        rename: Mapping[str, str] | None = None,
+    ) -> Mesh:
+        """The mesh in a .msh, .vtu, .vtk or .xdmf file, with its groups as regions; see `read_mesh`.
+
+        rename: other names for groups, by those that they would have: `{"boundary": "wall", "face 3": "lid"}`.
+        """
+        found = read_mesh(path, rename)
         try:
             return cls(found.points, found.cells, found.kind, parts=found.parts, faces=found.faces, axes=axes)
         except MeshError as error:

@@ -21,6 +21,7 @@ from pinnml.domains.meshes.files.gmsh_cells import (
     nodes_2,
     nodes_4,
 )
+from pinnml.domains.meshes.files.gmsh_names import GroupNames, PhysicalName, physical_names
 from pinnml.domains.meshes.files.gmsh_numbers import Nodes, Numbers
 from pinnml.domains.meshes.files.kinds import FILE_KINDS, FileMesh
 from pinnml.errors import MeshError
@@ -51,14 +52,14 @@ def read_gmsh(data: bytes) -> FileMesh:
     """What a .msh file says; ValueError where it breaks the format, MeshError for what is not supported."""
     data = data.removeprefix(b"\xef\xbb\xbf")  # a byte-order mark
     version, order, position = _header(data)
-    named: dict[tuple[int, int], str] = {}
+    named: list[PhysicalName] = []
     entities: dict[tuple[int, int], list[int]] = {}
     nodes, blocks = None, []
     for name, start, end in _sections(data, position):
         if name in REFUSED:
             raise MeshError(REFUSED[name][0], got=f"${name}", cure=REFUSED[name][1])
         if name == "PhysicalNames":
-            named = _physical_names(data[start:end])
+            named = physical_names(data[start:end])
         elif name == "Entities" and version == 4:
             entities = entities_4(Numbers(data, start, end, order))
         elif name in ("Nodes", "Elements") and version == 2:
@@ -113,31 +114,21 @@ def _sections(data: bytes, position: int) -> list[tuple[str, int, int]]:
     return sections
 
 
-def _physical_names(text: bytes) -> dict[tuple[int, int], str]:
-    lines = re.findall(r'^\s*(\d+)\s+(\d+)\s+"(.*)"\s*$', text.decode(), re.MULTILINE)
-    if len(lines) != int(text.split(maxsplit=1)[0]):
-        raise ValueError("$PhysicalNames does not hold as many names as it says")
-    return {(int(dimension), int(tag)): name for dimension, tag, name in lines}
-
-
-def _file_mesh(nodes: Nodes, blocks: list[Block], named: dict[tuple[int, int], str]) -> FileMesh:
-    """Blocks of one kind joined, nodes by their rows in the order of VTK, groups under their names.
-
-    A group without a name is called "part 3" where it is of cells, "face 3" where it is of facets.
-    """
+def _file_mesh(nodes: Nodes, blocks: list[Block], named: list[PhysicalName]) -> FileMesh:
+    """Blocks of one kind joined, nodes by their rows in the order of VTK, groups under their names."""
     cells: dict[str, list[np.ndarray]] = defaultdict(list)
     groups: dict[tuple[int, str], dict[str, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))
-    highest = max(FILE_KINDS[kind].dimension for kind, *_ in blocks)
+    names = GroupNames(named, max(FILE_KINDS[kind].dimension for kind, *_ in blocks))
     count: Counter[str] = Counter()
     for kind, block, tags in blocks:
         dimension, before = FILE_KINDS[kind].dimension, count[kind]
         count[kind] += len(block)
         cells[kind].append(nodes.rows(block)[:, _vtk_order(kind)])
         for tag, rows in tags.items():
-            name = named.get((dimension, tag), f"{'part' if dimension == highest else 'face'} {tag}")
-            groups[dimension, name][kind].append(before + rows)
+            groups[dimension, names.name(dimension, tag)][kind].append(before + rows)
     joined = {key: {kind: np.concatenate(rows) for kind, rows in group.items()} for key, group in groups.items()}
-    return FileMesh(nodes.points, {kind: np.concatenate(blocks) for kind, blocks in cells.items()}, joined)
+    whole = {kind: np.concatenate(blocks) for kind, blocks in cells.items()}
+    return FileMesh(nodes.points, whole, joined, names.notes, names.empty)
 
 
 def _vtk_order(kind: str) -> list[int]:

@@ -42,12 +42,15 @@ FILE_KINDS = {
 class FileMesh:
     """What a file says: points (N, 3), cells (c, g) by kind, groups: (dimension, name) -> kind -> rows of cells (k,).
 
-    Nodes stand in the order of VTK.
+    Nodes stand in the order of VTK. notes: sentences on what is amiss with the groups. empty_names: the names of groups
+    that have an empty one in the file.
     """
 
     points: np.ndarray
     cells: dict[str, np.ndarray]
     groups: dict[tuple[int, str], dict[str, np.ndarray]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    empty_names: set[str] = field(default_factory=set)
 
 
 def unknown_kind(kind: object) -> MeshError:

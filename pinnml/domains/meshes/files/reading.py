@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +12,11 @@ import numpy as np
 
 from pinnml.domains.meshes.files.gmsh import read_gmsh
 from pinnml.domains.meshes.files.kinds import FILE_KINDS, FileMesh
+from pinnml.domains.meshes.files.names import named_groups, notes_on_names
 from pinnml.domains.meshes.files.vtk import read_vtk
 from pinnml.domains.meshes.files.vtu import read_vtu
 from pinnml.domains.meshes.files.xdmf import read_xdmf
-from pinnml.errors import MeshError
+from pinnml.errors import MeshError, MeshWarning, UnknownNameError
 
 SUFFIXES = (".msh", ".vtu", ".vtk", ".xdmf")
 
@@ -32,20 +35,25 @@ class MeshArrays:
     faces: dict[str, np.ndarray]
 
 
-def read_mesh(path: str | os.PathLike[str]) -> MeshArrays:
+def read_mesh(path: str | os.PathLike[str], rename: Mapping[str, str] | None = None) -> MeshArrays:
     """The mesh in a file: its cells of the highest dimension, with groups of these and of their facets.
 
     Groups are named as in the file; one without a name in .msh is "part 3" or "face 3" by its number, and in the
     other formats every array of few whole numbers by cells gives groups "array=value". Where cells and facets have a
-    group of one name, that of the facets becomes "<name> facets". Cells that stand in the file more than once, as
-    .msh 2.2 has those of several groups, become one.
+    group of one name, that of the facets becomes "<name> facets". `rename` gives them other names. Cells that stand in
+    the file more than once, as .msh 2.2 has those of several groups, become one.
 
-    Raises MeshError with the name of the file for whatever keeps it from being a mesh.
+    Warns of names that are empty or that several groups have, and of groups without elements. Raises MeshError with
+    the name of the file for whatever keeps it from being a mesh, UnknownNameError for a group that is not there.
     """
-    path = Path(path)
+    path, rename = Path(path), {} if rename is None else rename
     try:
-        return _arrays(_read(path))
-    except MeshError as error:
+        found = _read(path)
+        arrays = _arrays(found, rename)
+        for note in notes_on_names(found, rename):
+            warnings.warn(f"mesh '{path.name}': {note}", MeshWarning, stacklevel=3)  # where Mesh.read is called
+        return arrays
+    except (MeshError, UnknownNameError) as error:
         raise error.within(f"mesh '{path.name}'") from None
     except (ValueError, IndexError, OverflowError, KeyError, TypeError, OSError) as error:
         raise MeshError(
@@ -71,7 +79,7 @@ def _read(path: Path) -> FileMesh:
     return {".msh": read_gmsh, ".vtk": read_vtk, ".vtu": read_vtu}[suffix](data)
 
 
-def _arrays(mesh: FileMesh) -> MeshArrays:
+def _arrays(mesh: FileMesh, rename: Mapping[str, str]) -> MeshArrays:
     highest = max(FILE_KINDS[kind].dimension for kind in mesh.cells)
     kinds = [kind for kind in mesh.cells if FILE_KINDS[kind].dimension == highest]
     if highest == 0:
@@ -86,13 +94,10 @@ def _arrays(mesh: FileMesh) -> MeshArrays:
     kind = kinds[0]
     _check_nodes(mesh)
     cells, number = _once(mesh.cells[kind])
-    parts = {name: np.unique(number[rows[kind]]) for (d, name), rows in mesh.groups.items() if d == highest}
-    faces = {
-        f"{name} facets" if name in parts else name: _corners(name, mesh, rows)
-        for (d, name), rows in mesh.groups.items()
-        if d == highest - 1
-    }
-    return MeshArrays(mesh.points, cells, kind, parts, faces)
+    parts, faces = named_groups(mesh, rename)
+    members = {name: np.unique(number[rows[kind]]) for name, rows in parts.items()}
+    corners = {name: _corners(name, mesh, rows) for name, rows in faces.items()}
+    return MeshArrays(mesh.points, cells, kind, members, corners)
 
 
 def _corners(name: str, mesh: FileMesh, group: dict[str, np.ndarray]) -> np.ndarray:
