@@ -77,6 +77,7 @@ IN_SPACE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "degree"), IN_SPACE)
 def test_errors_fall_with_the_order_in_space(kind: str, degree: int):
     def weak(u, v, x, y, z):

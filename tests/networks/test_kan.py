@@ -136,6 +136,7 @@ def test_rows_and_loss_of_three_layers_do_not_jump_in_three_refinements(name, no
 # Multilevel training
 
 
+@pytest.mark.slow
 def test_multilevel_training_never_loses_at_a_refinement_and_gains_from_each_level():
     rows: list[tuple[int, float, float]] = []
     solution = solve_once(

@@ -171,6 +171,7 @@ def test_a_run_is_kept_with_its_test_functions_and_gone_on_from(tmp_path: Path):
     assert further.verdict.error < 0.5 * solution.verdict.error
 
 
+@pytest.mark.slow
 def test_the_mesh_of_the_test_functions_may_be_another(tmp_path: Path):
     fine, coarse = uniform("triangle", 8), uniform("quad", 4)
     network = Features(20, bandwidth=3.0)

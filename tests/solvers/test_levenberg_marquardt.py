@@ -178,6 +178,7 @@ def test_a_linear_model_is_solved_in_two_steps():
     assert np.linalg.norm(last) == pytest.approx(np.linalg.norm(least), rel=1e-13)
 
 
+@pytest.mark.slow
 def test_nonlinear_problem_is_solved_to_eight_digits():
     solution = solve_once(cubic(), MLP(10, 1, bandwidth=3.0), LevenbergMarquardt(steps=120), points=60, rule="gauss")
     assert solution.verdict.error is not None

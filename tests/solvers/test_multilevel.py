@@ -167,6 +167,7 @@ def test_unknown_numbers_of_a_problem_survive_a_refinement():
     assert verdict.parameters_found["rate"] == pytest.approx(2.5, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_local_refinement_takes_fewer_functions():
     def size(adaptive: float | None) -> int:
         solver = Multilevel(inner=LevenbergMarquardt(steps=5), levels=3, adaptive=adaptive)
@@ -274,6 +275,7 @@ def trained_on_coarse(problem: Problem) -> tuple[System, Tensor]:
     return system, theta
 
 
+@pytest.mark.slow
 def test_splines_add_what_the_coarse_level_could_not_and_relus_do_it_again():
     coarse, theta = trained_on_coarse(wave())
     fine, start, _ = coarse.refine(theta)
@@ -307,6 +309,7 @@ def _by_edge(gradient: Tensor, inverse: list[Tensor]) -> Tensor:
     return torch.cat(parts)
 
 
+@pytest.mark.slow
 def test_levels_of_splines_gain_and_levels_of_relus_stand_still():
     def losses(kind: type[SplineNetwork]) -> list[float]:
         rows: list[tuple[int, float]] = []
@@ -395,6 +398,7 @@ def test_a_verdict_tells_of_levels_that_were_not_reached():
     assert not any("last one reached" in text for text in whole.complaints)
 
 
+@pytest.mark.slow
 def test_a_schedule_of_numpy_is_kept_as_plain_numbers(tmp_path):
     solver = Multilevel(inner=LevenbergMarquardt(), levels=2, schedule=np.array([2, 2]))
     assert solver.schedule == (2, 2)

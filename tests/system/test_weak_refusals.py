@@ -216,6 +216,7 @@ def coupled(size: float) -> tuple[Problem, Any]:
 WALLS = {"a": lambda a: a, "b": lambda b: b}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1.0, 1e-8])
 def test_every_field_has_rows_of_its_own(size: float):
     # of one set of rows for both, a field of size 1e-8 would be no part at all
@@ -229,6 +230,7 @@ def test_every_field_has_rows_of_its_own(size: float):
     assert any("weak form of b" in complaint for complaint in check(wrong).complaints)
 
 
+@pytest.mark.slow
 def test_a_condition_that_the_weak_form_forgets_is_told():
     mesh = uniform("quad", 4)
     robin = Equation(lambda u, normal: dot(grad(u), normal) + u - 1, on="east", name="robin")
