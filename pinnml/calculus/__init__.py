@@ -5,4 +5,5 @@ from pinnml.calculus.indices import Axes, IndexSet, MultiIndex, index_set, meet,
 from pinnml.calculus.jet import Jet, coordinate_jets, data_jet
 from pinnml.calculus.operators import cross, curl, div, dot, grad, jump, laplacian, normal_derivative
 from pinnml.calculus.splines import interval_of, pieces, series, windows
+from pinnml.calculus.switches import Watch, watched
 from pinnml.calculus.vector import Vector

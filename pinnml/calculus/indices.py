@@ -137,8 +137,9 @@ def missing(indices: IndexSet, index: MultiIndex) -> MissingDerivativeError:
         f"the derivative '{indices.axes.word(index)}' is not carried",
         expected=f"one of {indices}",
         got=indices.axes.word(index),
-        cure="a plain tensor in an expression (data, a normal, torch.where of two numbers) knows no derivatives: "
-        "write it with the axes themselves, such as torch.where(x < 0.5, 1 + 0 * x, 2 + 0 * x)",
+        cure="a plain tensor in an expression (data, a normal, a comparison, torch.where of two numbers) knows no "
+        "derivatives: write it with the axes themselves, such as torch.where(x < 0.5, 1 + 0 * x, 2 + 0 * x), on a Box "
+        "with an interface where it jumps: x=Parts(0, 0.5, 1)",
     )
 
 

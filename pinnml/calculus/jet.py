@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pinnml.calculus import functions
 from pinnml.calculus.indices import Axes, IndexSet, index_set, meet, missing, places
+from pinnml.calculus.switches import note_derivative, note_switch
 from pinnml.errors import ShapeError, UnsupportedFunctionError
 
 Number: TypeAlias = int | float | complex
@@ -109,6 +110,7 @@ class Jet:
             raise missing(self.indices, index)
         jet = self
         for axis in along:
+            note_derivative(self.axes.names[axis], jet.value)
             indices, kept, factors = jet.indices.lowered(axis)
             rows = [functions.scaled(jet.coefficients[k], factor) for k, factor in zip(kept, factors, strict=True)]
             jet = Jet(indices, torch.stack(rows))
@@ -325,6 +327,7 @@ def where(condition: Tensor, first: object, second: object) -> Jet:
     assert isinstance(jet, Jet)
     a, b = (side if isinstance(side, Jet) else _lifted(jet, side) for side in (first, second))
     indices = meet(a.indices, b.indices)
+    note_switch(condition)
     return Jet(
         indices,
         torch.where(condition, a.restricted(indices).coefficients, b.restricted(indices).coefficients),

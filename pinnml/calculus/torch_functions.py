@@ -14,6 +14,7 @@ import torch
 
 from pinnml.calculus.functions import RULES
 from pinnml.calculus.jet import Jet, value_of, where
+from pinnml.calculus.switches import note_switch
 from pinnml.calculus.vector import Vector
 from pinnml.errors import TABULATED, NoAttributeError, ShapeError, UnsupportedFunctionError
 
@@ -36,7 +37,7 @@ def clamp(u: Jet, min: Any = None, max: Any = None) -> Jet:
 
 def absolute(u: Jet) -> Jet:
     """|u|, of a complex field too: sqrt(u conj(u))."""
-    return torch.sqrt(torch.real(u * torch.conj(u))) if u.dtype.is_complex else u.compose(RULES["abs"])  # pyright: ignore
+    return torch.sqrt(torch.real(u * torch.conj(u))) if u.dtype.is_complex else _switched("abs")(u)  # pyright: ignore
 
 
 def atan2(y: Any, x: Any) -> Jet:
@@ -85,6 +86,23 @@ def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda input, other, **more: function(other, input, **more)
 
 
+def heaviside(input: Jet, values: Any) -> Jet:
+    """0 where a field is negative, 1 where it is positive, `values` where it is zero."""
+    at_zero = where(input.value < 0, input.constant(0.0), values)
+    return where(input.value > 0, input.constant(1.0), at_zero)
+
+
+def _switched(name: str) -> Callable[[Jet], Jet]:
+    """A function of one variable with a kink or a jump where that is zero."""
+    smooth = _unary(name)
+
+    def function(u: Jet) -> Jet:
+        note_switch(u.value > 0)
+        return smooth(u)
+
+    return function
+
+
 def _unary(name: str) -> Callable[[Jet], Jet]:
     rule = RULES[name]
     return lambda u: u.compose(rule)
@@ -93,6 +111,8 @@ def _unary(name: str) -> Callable[[Jet], Jet]:
 #: PyTorch name, without its underscores -> function of jets. Comparisons act on the values.
 HANDLERS: dict[str, Callable[..., Any]] = {
     **{name: _unary(name) for name in RULES},
+    **{name: _switched(name) for name in ("relu", "sign")},
+    "heaviside": heaviside,
     "softplus": softplus,
     "gelu": gelu,
     "abs": absolute,

@@ -8,4 +8,4 @@ from pinnml.domains.meshes.solid import Solid
 from pinnml.domains.meshes.times import MeshTimes
 from pinnml.domains.points import Points
 from pinnml.domains.records import domain_from_json, same_domain
-from pinnml.domains.sample import Domain, Grid, Sample
+from pinnml.domains.sample import NEXT_TO, Domain, Grid, Sample

@@ -15,4 +15,4 @@ from pinnml.problem.collocation import check_data, check_posed_at_points, counts
 from pinnml.problem.derivatives import HIGHEST_ORDER, Needs, discover
 from pinnml.problem.equation import WEAK_FORM, Equation, Field, Term, Weak, argument_names, test_names, weak_name
 from pinnml.problem.missing_conditions import bare_faces
-from pinnml.problem.problem import Problem
+from pinnml.problem.problem import AT_INTERFACES, Problem

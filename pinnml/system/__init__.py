@@ -2,4 +2,5 @@
 
 from pinnml.system.blocks import Block
 from pinnml.system.relative_residual import flux_sizes, relative_residuals
+from pinnml.system.switches import check_switches
 from pinnml.system.system import System
