@@ -19,7 +19,7 @@ from pinnml.run.measurement import measure_of
 from pinnml.run.recipe import Recipe
 from pinnml.run.request import Request
 from pinnml.solvers import Solver
-from pinnml.system import System, check_switches
+from pinnml.system import System, check_interfaces, check_switches
 from pinnml.system.weak import WeakResidual, weak_residuals
 from pinnml.verification import Anew
 
@@ -48,6 +48,7 @@ def prepared_system(request: Request) -> System:
     wanted = counts(problem, recipe.points or _default_points(network, request.solver), _terms(problem, weak))
     system = _collocated(request, network, wanted, generator, weak)
     check_switches(problem, network, system.blocks)
+    check_interfaces(problem, network, system.blocks)
     generator = torch.Generator().manual_seed(request.seed + HELD_OUT_STREAM)
     held_out = {region: held_out_sample(problem, region, n, generator) for region, n in wanted.items()}
     return system.with_held_out(system.on(held_out, () if unseen is None else unseen.parts))

@@ -1,6 +1,7 @@
 """The system that solvers see: residual rows, their Jacobian, and the loss."""
 
 from pinnml.system.blocks import Block
+from pinnml.system.interfaces import check_interfaces
 from pinnml.system.relative_residual import flux_sizes, relative_residuals
 from pinnml.system.switches import check_switches
 from pinnml.system.system import System

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,16 @@ class Groups:
     def is_inside(self, name: str) -> bool:
         """Whether a region is a group of facets none of which is outside."""
         return name in self.faces and not np.isin(self.faces[name], self.outer).any()
+
+    def between(self, cells: Cells, facets: Facets, first: str, second: str, but: Iterable[str]) -> Pieces:
+        """The facets between two parts that are in none of some groups, as those of cells of the first."""
+        inside = [np.isin(facets.cell, self.pieces[name].cell) for name in (first, second)]
+        straight, turned = (inside[0][:, side] & inside[1][:, 1 - side] for side in (0, 1))
+        left = straight | turned
+        left[np.concatenate([np.zeros(0, dtype=np.int64), *(self.faces[name] for name in but)])] = False
+        rows = np.flatnonzero(left)
+        side = (~straight[rows]).astype(np.int64)
+        return Pieces(cells, facets.cell[rows, side], facets.local[rows, side])
 
     def bare(self, said: set[str]) -> list[str]:
         """The groups with an outer facet that is in none of the `said` regions."""

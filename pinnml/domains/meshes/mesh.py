@@ -141,6 +141,10 @@ class Mesh:
         """The cells or facets of a region, of a facet between cells the side whose outward normal it has."""
         return self._groups.pieces[self.region(region)]
 
+    def between(self, first: str, second: str, but: Iterable[str] = ()) -> Pieces:
+        """The facets between two parts that are in none of some groups, with the outward normals of the first."""
+        return self._groups.between(self._cells, self._facets, first, second, but)
+
     def measure(self, region: str = "interior") -> float:
         """The length, area or volume of a region; in no dimension, the number of its points."""
         return float(self.pieces(region).measure.sum())

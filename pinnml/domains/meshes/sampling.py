@@ -83,6 +83,11 @@ class Pieces:
             found[some] = sample.weight.numpy().reshape(len(number), -1) @ weights
         return found
 
+    def middles(self, most: int) -> Sample:
+        """The middles of pieces, of so many at most."""
+        piece = np.linspace(0, len(self) - 1, min(most, len(self))).round().astype(np.int64)
+        return self.at(piece, np.tile(self.rule(0)[0][:1], (len(piece), 1)))
+
     @cached_property
     def along_curve(self) -> np.ndarray:
         """The pieces in an order in which neighbours are mostly near each other: that of Morton's curve."""
