@@ -177,7 +177,7 @@ def two_fields(x: object, y: object) -> tuple:
 
 
 def test_every_function_that_jets_know_is_tested():
-    assert set(HANDLERS) == {*UNARY, *SEVERAL, *COMPARISONS, "stack"}
+    assert set(HANDLERS) == {*UNARY, *SEVERAL, *COMPARISONS, "stack", "heaviside"}
 
 
 @pytest.mark.parametrize("name", SEVERAL)
@@ -185,6 +185,15 @@ def test_functions_of_several_fields_agree_with_nested_differentiation(name):
     x, f = points(9, 2), SEVERAL[name]
     jet = f(*two_fields(*coordinates(x, 3)))
     assert_derivatives(jet, autograd_derivatives(lambda x, y: f(*two_fields(x, y)), x, jet.indices))
+
+
+def test_the_step_of_heaviside_is_constant_on_either_side():
+    u = coordinates(torch.tensor([[-1.0, 0.0], [0.0, 0.0], [2.0, 0.0]], dtype=torch.float64), 2)[0]
+    for values in (0.25, torch.tensor(0.25), torch.full((3,), 0.25, dtype=torch.float64)):
+        if isinstance(values, Tensor):
+            assert torch.heaviside(u, values).value.tolist() == [0.0, 0.25, 1.0]
+        assert u.heaviside(values).value.tolist() == [0.0, 0.25, 1.0]
+    assert not torch.heaviside(u, torch.tensor(0.25)).coefficients[1:].any()
 
 
 def test_both_sides_of_every_switch_are_met():
