@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import acos, cosh, pi, sin, sinh
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from pinnml import LSGD, MLP, Box, Equation, Features, LevenbergMarquardt, Parts, Problem, div, grad, laplacian, solve
 from pinnml import normal_derivative as slope
 from pinnml.errors import ProblemError
+from tests.helpers.places import ROOT
 
 SMALL = Features(60, bandwidth=3.0)
 CONTINUOUS = Equation(lambda u, jump: jump(u), on="interface", name="value")
@@ -48,6 +50,16 @@ def test_a_rod_of_two_materials(ratio):
     assert solution.verdict.good, solution.verdict.summary
     middle = ratio / (1 + ratio)
     assert at(solution, [0.25], [0.5], [0.75]) == pytest.approx([middle / 2, middle, (1 + middle) / 2], abs=1e-11)
+
+
+@pytest.mark.slow
+def test_the_example_of_the_page_is_right_by_default(capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "interfaces.md").read_text("utf-8"), re.DOTALL)
+    names: dict = {}
+    exec(example, names)
+    assert names["solution"].verdict.good
+    assert float(capsys.readouterr().out.strip(" []\n")) == pytest.approx(100 / 101, rel=1e-7)  # as it is printed
+    assert at(names["solution"], [0.5])[0] == pytest.approx(100 / 101, rel=1e-12)
 
 
 def test_a_wrong_factor_in_the_flux_is_another_problem():
