@@ -12,7 +12,6 @@ import typer
 
 from pinnml.cli.arguments import Parameters, ScriptPath, parameters_of
 from pinnml.cli.elements_solve import by_elements, is_classical, test_space
-from pinnml.cli.progress import shown
 from pinnml.cli.script import load_script
 from pinnml.cli.settings import chosen, dtype_of, points_of
 from pinnml.cli.summary import one_line, print_summary
@@ -103,16 +102,9 @@ def solve(
             begin = None if start is None else started(start, problem, recipe, network)
             if tests is not None:
                 recipe = replace(recipe, tests=test_space(problem, recipe, tests))
-            with shown(messages(), problem.name, hidden=quiet or json) as callback:
-                options: dict[str, Any] = {
-                    "start": begin,
-                    "verify": not no_verify,
-                    "seed": seed,
-                    "device": device,
-                    "out": out,
-                    "callback": callback,
-                }
-                solution = recipe.solve(problem, dtype=dtype_of(dtype), **options)
+            options: dict[str, Any] = {"start": begin, "verify": not no_verify, "seed": seed, "device": device}
+            options |= {"out": out, "progress": False if quiet or json else None}
+            solution = recipe.solve(problem, dtype=dtype_of(dtype), **options)
     _print(solution, json=json, quiet=quiet)
     unwritten = out is not None and solution.folder is None
     if unwritten and (json or quiet):

@@ -15,6 +15,7 @@ from pinnml.calculus import index_set
 from pinnml.domains import Domain, Sample
 from pinnml.errors import ProblemError, ShapeError
 from pinnml.networks import Network
+from pinnml.notebook import as_table
 from pinnml.problem import (
     Equation,
     Field,
@@ -58,6 +59,14 @@ class Solution:
     def __repr__(self) -> str:
         names = ", ".join(field.name for field in self.fields)
         return f"Solution({names} on {self.domain!r}: {self.verdict.summary})"
+
+    def _repr_html_(self) -> str:
+        kind = self.settings.get("network", {}).get("kind", "network")
+        rows = [("fields", ", ".join(field.name for field in self.fields)), ("domain", repr(self.domain))]
+        rows += [("by", f"{kind}, {self.verdict.solver}, {self.verdict.parameters} parameters")]
+        rows += [] if self.folder is None else [("files", str(self.folder))]
+        title = self.settings.get("problem") or "Solution"
+        return as_table(title, rows) + self.verdict._repr_html_()
 
     def __call__(self, points: Any, derivatives: str | Sequence[str | Sequence[str]] = ()) -> dict[str, np.ndarray]:
         """The fields at points (n, d), and derivatives of every field by name: `("x", "xx")` adds "u_x", "u_xx".

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pinnml.notebook import as_table
 from pinnml.problem import WEAK_FORM
 from pinnml.solvers import Status
 
@@ -147,6 +148,16 @@ class Verdict:
     def good(self) -> bool:
         """Determined, solved, nothing contradicting, and as right as promised; finished or not."""
         return not self.complaints
+
+    def _repr_html_(self) -> str:
+        errors = {name: (error, "") for name, error in self.relative_l2.items() if error is not None}
+        estimates = {n: (e, f", estimated by {self.estimated_by}") for n, e in self.estimate.items() if n not in errors}
+        rows = [(f"error of {name}", f"{error:.1e}{by}") for name, (error, by) in (errors | estimates).items()]
+        rows += [(f"residual of {name}", f"{value:.1e} of its terms") for name, value in self.relative.items()]
+        rows += [(name, f"{value:.10g}") for name, value in self.parameters_found.items()]
+        rows += [("not good", complaint) for complaint in self.complaints]
+        rows += [("note", warning) for warning in self.warnings]
+        return as_table(self.outcome, rows, "green" if self.good else "firebrick")
 
     @property
     def summary(self) -> str:

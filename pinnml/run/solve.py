@@ -14,6 +14,7 @@ from pinnml.networks import NetworkSettings
 from pinnml.output import RunFolder, workplace
 from pinnml.problem import Problem, check_posed_at_points
 from pinnml.results import Solution, check_known
+from pinnml.run.display import followed
 from pinnml.run.judge import check_of, judge
 from pinnml.run.keeping import Keeper, solution_at
 from pinnml.run.loop import Callback, Loop
@@ -25,7 +26,7 @@ from pinnml.run.resume import gone_on, is_over
 from pinnml.run.signals import interruptible
 from pinnml.solvers import Solver
 from pinnml.system.weak import TestSpace
-from pinnml.validation import of_kind, or_none, shown
+from pinnml.validation import flag, of_kind, or_none, shown
 
 
 def solve(
@@ -45,6 +46,7 @@ def solve(
     expect: float | None = None,
     tests: TestSpace | None = None,
     verify: bool = True,
+    progress: bool | None = None,
 ) -> Solution:
     """Find fields that satisfy the problem's equations; the verdict on the solution says how well.
 
@@ -60,7 +62,8 @@ def solve(
     faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the verdict. tests: the
     functions with which the problem's weak form is tested; then it stands for all equations but those for values on the
     boundary, integrals and measurements. verify: whether a second solve, of which the callback hears nothing, estimates
-    the error and tells what the equations determine.
+    the error and tells what the equations determine. progress: whether a line on stderr shows how the solve goes; None
+    shows it in a terminal and in a notebook, and nowhere else.
 
     Raises ProblemError and its kin where the problem does not hold together, SettingsError and DeviceError for
     options that cannot be. A solve that goes wrong numerically does not raise: its status says so. Nor does one that
@@ -72,7 +75,7 @@ def solve(
     check_problem(problem)
     recipe = Recipe(network, solver, points, expect, rule, tests=tests)
     options = {"seed": seed, "device": device, "dtype": dtype, "start": start, "verify": verify}
-    return _solved(problem, recipe, out=out, resume=resume, callback=callback, **options)
+    return _solved(problem, recipe, out=out, resume=resume, callback=callback, progress=progress, **options)
 
 
 def solve_by(recipe: Recipe, problem: Problem, **overrides: Any) -> Solution:
@@ -97,6 +100,7 @@ def _solved(
     out: str | Path | None = None,
     resume: str | Path | None = None,
     callback: Callback | None = None,
+    progress: bool | None = None,
     **options: Any,
 ) -> Solution:
     """The solution, written where it is to be; options: those of a Request. Raises what `solve` does."""
@@ -108,7 +112,8 @@ def _solved(
     check_known(problem)
     if recipe.tests is None:
         check_posed_at_points(problem)
-    with interruptible() as interruptions:
+    or_none(flag)("progress", progress)
+    with interruptible() as interruptions, followed(problem.name or "solve", callback, progress) as callback:
         if folder is None:
             return _ended(begun(request, callback), request)
         with workplace(folder, resume is not None) as place:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import time
-
 import pytest
 import torch
-from rich.console import Console
 from typer.testing import CliRunner
 
 from pinnml import LSGD, MLP, Adam, Features, LevenbergMarquardt
 from pinnml.cli.application import app
-from pinnml.cli.progress import clock, figures, shown, time_left
 from pinnml.cli.settings import chosen, dtype_of, points_of
 from pinnml.cli.values import pairs, read, split, written
 from pinnml.errors import PinnmlError, SettingsError, UnknownNameError
 from pinnml.networks import NETWORKS
-from pinnml.run import Progress
 from pinnml.solvers import SOLVERS
 from tests.helpers.rod import ROD
 
@@ -191,58 +185,3 @@ def test_settings_are_written_as_they_are_read() -> None:
     text = written({"count": 400, "bandwidth": [3.0, 9.5], "activation": "tanh", "inputs": None})
     assert text == "count=400,bandwidth=(3,9.5),activation=tanh,inputs=None"
     assert chosen(f"features:{text}", "network", NETWORKS, None) == Features(400, "tanh", (3, 9.5))
-
-
-def progress(**changes) -> Progress:
-    values = {"step": 10, "steps": 100, "seconds": 20.0, "seconds_limit": None, "loss": 1e-3, "held_out": 2e-3}
-    return Progress(**{**values, "error": None, "notes": {}, **changes})
-
-
-@pytest.mark.parametrize(
-    ("changes", "left"),
-    [
-        ({}, 180.0),  # 90 steps of 2 s
-        ({"seconds_limit": 50.0}, 30.0),
-        ({"seconds_limit": 500.0}, 180.0),
-        ({"step": 100}, 0.0),
-        ({"seconds_limit": 15.0}, 0.0),
-        ({"step": 0}, None),
-    ],
-)
-def test_time_left_is_that_of_the_nearer_limit(changes, left) -> None:
-    assert time_left(progress(**changes)) == (None if left is None else pytest.approx(left))
-
-
-def test_figures_say_what_is_known() -> None:
-    assert figures(progress()) == "step 10 of 100   loss 1.00e-03   held out 2.00e-03"
-    assert figures(progress(held_out=None, notes={"level": 1})) == "step 10 of 100   level 2   loss 1.00e-03"
-    assert figures(progress(held_out=None, error=0.5)) == "step 10 of 100   loss 1.00e-03   error 5.00e-01"
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (7, "0:07"), (750, "12:30"), (3723, "1:02:03")])
-def test_seconds_are_written_as_on_a_clock(seconds, text) -> None:
-    assert clock(seconds) == text
-
-
-def terminal(stream: io.StringIO) -> Console:
-    return Console(file=stream, force_terminal=True, width=80, color_system=None)
-
-
-def test_progress_is_drawn_on_a_terminal_and_taken_away() -> None:
-    stream = io.StringIO()
-    with shown(terminal(stream), "rod sine", hidden=False) as callback:
-        assert callback is not None
-        assert callback(progress(error=0.25)) is not True  # True would end the solve
-        time.sleep(0.3)  # a few frames
-    text = stream.getvalue()
-    assert "rod sine" in text
-    assert "step 10 of 100   loss 1.00e-03   held out 2.00e-03   error 2.50e-01" in text
-    assert "at most 3:00 left" in text
-    assert text.rstrip().endswith("\x1b[2K")  # the line is erased
-
-
-@pytest.mark.parametrize("console", [Console(file=io.StringIO()), terminal(io.StringIO())])
-def test_progress_is_not_drawn_where_nobody_looks(console) -> None:
-    with shown(console, "rod", hidden=console.is_terminal) as callback:
-        assert callback is None
-    assert console.file.getvalue() == ""

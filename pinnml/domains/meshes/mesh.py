@@ -29,6 +29,7 @@ from pinnml.domains.meshes.sampling import Density, Pieces, sampled, towards
 from pinnml.domains.rules import SPANNING
 from pinnml.domains.sample import Domain, Grid, Sample
 from pinnml.errors import MeshError, unknown_name
+from pinnml.notebook import as_table
 
 
 class Mesh:
@@ -87,6 +88,19 @@ class Mesh:
         names = ", ".join(name for name in self.regions if name not in ("interior", "boundary", UNNAMED))
         over = ", ".join(self._axes.names)
         return f"Mesh({len(self._cells)} {self._cells.kind.name} cells over {over}; {names or 'no named groups'})"
+
+    def _repr_html_(self) -> str:
+        size = {0: "", 1: "length", 2: "area", 3: "volume"}
+        rows = [
+            (name, f"from {low:.6g} to {high:.6g}")
+            for name, (low, high) in zip(self._axes.names, self.bounds.tolist(), strict=True)
+        ]
+        for name in self.regions:
+            pieces = self.pieces(name)
+            what = "cells" if pieces.local is None else "facets"
+            measure = f", {size[pieces.dimension]} {self.measure(name):.6g}" if pieces.dimension else ""
+            rows.append((name, f"{len(pieces)} {what}{measure}"))
+        return as_table(f"Mesh of {len(self._cells)} {self._cells.kind.name} cells", rows)
 
     @property
     def cells(self) -> Cells:

@@ -1,18 +1,14 @@
-"""The live display of a solve on stderr: one bar and the figures that tell how it goes."""
+"""The line that shows how a solve goes, on stderr: a bar and the figures that tell, while somebody looks."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
-from pinnml.run import Callback, Progress
+from pinnml.run.loop import Callback, Progress
 
 BAR_WIDTH = 28
 
@@ -28,7 +24,12 @@ class Display:
         """Keep the latest figures; the next frame shows them."""
         self.last = progress
 
-    def __rich__(self) -> RenderableType:
+    def __rich__(self) -> Any:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
         elapsed, last = time.perf_counter() - self.started, self.last
         row = Table.grid(padding=(0, 2))
         if last is None:
@@ -75,11 +76,39 @@ def clock(seconds: float) -> str:
 
 
 @contextmanager
-def shown(console: Console, title: str, *, hidden: bool) -> Iterator[Callback | None]:
-    """A callback that draws while the block runs; None where nobody would see it."""
-    if hidden or not console.is_terminal:
-        yield None
+def followed(title: str, callback: Callback | None, progress: bool | None) -> Iterator[Callback | None]:
+    """The callback of a solve; where the line is shown, one that keeps it up to date as well.
+
+    progress: None shows it where stderr is a terminal or a notebook, True always, False never.
+    """
+    if progress is False or (progress is None and not is_watched()):
+        yield callback
         return
+    from rich.console import Console
+
+    with shown(Console(stderr=True, highlight=False, markup=False, emoji=False), title) as display:
+        yield _both(display, callback)
+
+
+@contextmanager
+def shown(console: Any, title: str) -> Iterator[Display]:
+    """A display that is drawn on a console of rich while the block runs; what is printed goes where it would."""
+    from rich.live import Live
+
     display = Display(title)
-    with Live(display, console=console, refresh_per_second=8, transient=True):
-        yield display.update
+    with Live(display, console=console, refresh_per_second=8, transient=True, redirect_stdout=sys.stdout.isatty()):
+        yield display
+
+
+def is_watched() -> bool:
+    """Whether stderr is a terminal, or the code runs in a notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "ZMQInteractiveShell" or (sys.stderr is not None and sys.stderr.isatty())
+
+
+def _both(display: Display, callback: Callback | None) -> Callback:
+    def update(progress: Progress) -> object:
+        display.update(progress)
+        return None if callback is None else callback(progress)
+
+    return update
