@@ -63,5 +63,5 @@ def _write_run(solution: Solution, folder: RunFolder, progress: Any) -> None:
     shots = snapshots(solution)
     folder.write_fields(shots[0] if len(shots) == 1 else shots)
     name = solution.settings["problem"] or ", ".join(field.name for field in solution.fields)
-    draw(folder.picture, panels(solution), history(solution), f"{name}: {solution.verdict.summary}")
+    draw(folder.picture, panels(solution), history(solution), f"{name}: {solution.verdict.outcome}")
     folder.write_verdict(verdict_record(solution))

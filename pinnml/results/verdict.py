@@ -159,9 +159,20 @@ class Verdict:
         rows += [("note", warning) for warning in self.warnings]
         return as_table(self.outcome, rows, "green" if self.good else "firebrick")
 
+    def __str__(self) -> str:
+        """The outcome, then every complaint and every warning on a line of its own."""
+        complaints = [f"  - {complaint}" for complaint in self.complaints]
+        return "\n".join([self.outcome, *complaints, *(f"  Note: {warning}" for warning in self.warnings)])
+
     @property
     def summary(self) -> str:
-        """One line: good or not, the error, its estimate or the residual, steps and seconds."""
+        """One line: the outcome, and the first reason where it is not good."""
+        reason = next(iter(self.complaints), "").partition(". ")[0].rstrip(".")
+        return f"{self.outcome}: {reason}" if reason else self.outcome
+
+    @property
+    def outcome(self) -> str:
+        """Good or not, the error, its estimate or the residual, steps and seconds."""
         figure = f"relative residual {self.worst:.1e}"
         if self.error is not None:
             figure = f"error {self.error:.1e}"
@@ -258,11 +269,24 @@ class Verdict:
 
     def _unsolved(self) -> str:
         name = next(n for n, value in self.relative.items() if not (value < self.worst or self._is_noise(n)))
-        other = "" if self.solver == "lm" else ", or another solver, such as LevenbergMarquardt()"
-        return (
-            f"Equation '{name}' is hardly solved: its residual is {self.relative[name]:.1e} of the size of its terms. "
-            f"More functions or points may help{other}."
-        )
+        left = f"its residual is {self.relative[name]:.1e} of the size of its terms"
+        found = f"Equation '{name}' is hardly solved: {left}."
+        if (bandwidth := self.notes.get("bandwidth")) and float(self.notes.get("search left", 0.0)) > UNSOLVED:
+            found += (
+                f" No bandwidth that was tried resolves the equations (the best is {bandwidth}): something in them is "
+                "narrower, or steeper, than this basis can follow."
+            )
+        return f"{found} What may help: {', '.join(self._untried())}."
+
+    def _untried(self) -> list[str]:
+        """What was not just tried: limits that were met, a richer basis, another solver."""
+        more = {Status.SECONDS: ["more time"], Status.STEPS: ["more steps"]}.get(self.status, [])
+        more = [*more, "more functions or points"]
+        if "bandwidth" in self.notes:
+            more.append("a larger bandwidth=, inputs= along which the solution is smooth, such as x - c t")
+        if self.solver != "lm":
+            return [*more, 'LevenbergMarquardt() with MLP(20, depth=3, activation="tanh")']
+        return more if self.network == "features" else [*more, "Features() with LSGD()"]
 
     def _is_overfitted(self, name: str) -> bool:
         factor, least = OVERFIT_WEAK if name.startswith(WEAK_FORM) else (OVERFIT, ROUND_OFF)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -55,7 +55,7 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         zero_fields=_zero_fields(system.problem, network, parameters, relative_errors),
         unmet=unmet(system.problem, network, parameters, replaced(system.problem, system.rows)),
         missing=missing_conditions(system.problem, system.blocks),
-        warnings=tuple(bare_faces(system.problem, weakly=record["tests"] is not None)),
+        warnings=(*bare_faces(system.problem, weakly=record["tests"] is not None), *_search_ended(loop.notes)),
         seed=record["seed"],
         device=record["device"],
         dtype=record["dtype"],
@@ -131,6 +131,17 @@ def unjudged(loop: Loop, record: Mapping[str, Any]) -> Verdict:
         notes=dict(loop.notes),
         provenance=provenance(),
     )
+
+
+def _search_ended(notes: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence where the search of the bandwidth ended at the end of its range."""
+    if "search ended at" in notes:
+        found, end = [float(value) for value in str(notes["bandwidth"]).split()], float(notes["search ended at"])
+        more = ", ".join(f"{2 * value if value >= end else value:g}" for value in found)
+        yield (
+            f"The search of the bandwidth ended at its limit of {end:g}, with {notes['bandwidth']}: finer waves may be "
+            f"missing. Give a larger one, such as Features(bandwidth=({more}{',' * (len(found) == 1)}))."
+        )
 
 
 def _zero_fields(

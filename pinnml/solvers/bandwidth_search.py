@@ -37,8 +37,8 @@ def searchable(system: System) -> Ridges | None:
     return basis.ridges if isinstance(basis, Perceptron) and basis.ridges and basis.ridges.searched else None
 
 
-def best_ridges(system: System, ridges: Ridges) -> Ridges:
-    """The ridge functions with the bandwidth and activation whose held-out residual is least on a subsample.
+def best_ridges(system: System, ridges: Ridges) -> tuple[Ridges, float]:
+    """The ridge functions with the bandwidth and activation whose held-out residual is least on a subsample, and that.
 
     A coordinate search: an isotropic scan first, then one group of inputs at a time (those that depend on the same
     coordinates move together) in the direction that gains most, coarse factors before fine ones.
@@ -60,7 +60,7 @@ def best_ridges(system: System, ridges: Ridges) -> Ridges:
         if "bandwidth" in ridges.searched:
             candidate = _best_bandwidth(candidate, system.network.inputs.groups, score)
         best = min(best, candidate, key=score)
-    return best
+    return best, score(best)
 
 
 def with_ridges(system: System, ridges: Ridges) -> System:

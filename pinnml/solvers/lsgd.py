@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pinnml.errors import SettingsError
 from pinnml.linalg import damped_steps
-from pinnml.solvers.bandwidth_search import best_ridges, searchable, with_ridges
+from pinnml.solvers.bandwidth_search import SCAN, best_ridges, searchable, with_ridges
 from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
 from pinnml.solvers.head import CUTOFFS, HeadFit, fit_head
 from pinnml.solvers.packing import own, packed_fields, unpacked_fields
@@ -128,11 +128,14 @@ class LSGD(Solver):
         notes: dict[str, float | int | str] = {}
         ridges = searchable(system) if self.search else None
         if ridges is not None:
-            ridges = best_ridges(system, ridges)
+            ridges, left = best_ridges(system, ridges)
             system = with_ridges(system, replace(ridges, searched=()))
             theta = system.initial()
             notes["bandwidth"] = " ".join(f"{value:.3g}" for value in ridges.bandwidth.tolist())
             notes["activation"] = ridges.activation
+            notes["search left"] = left
+            if float(ridges.bandwidth.max()) >= SCAN[-1] and left > self.tolerance:
+                notes["search ended at"] = SCAN[-1]
         cutoffs = CUTOFFS if self.cutoff is None else (self.cutoff,)
         fit = fit_head(system, theta, cutoffs=cutoffs, damping=self.damping, balance=self.balance)
         return self._after(state, fit, **notes)
