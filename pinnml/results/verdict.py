@@ -233,6 +233,7 @@ class Verdict:
         return (
             f"A richer basis leaves as much of the equations ({self.gain:.2f} of it): they contradict each other, or "
             f"hold something finer than the basis, most of all equation {self.worst_left}."
+            f"{self._too_narrow()}"
         )
 
     def _inaccurate(self) -> list[str]:
@@ -269,14 +270,19 @@ class Verdict:
 
     def _unsolved(self) -> str:
         name = next(n for n, value in self.relative.items() if not (value < self.worst or self._is_noise(n)))
-        left = f"its residual is {self.relative[name]:.1e} of the size of its terms"
-        found = f"Equation '{name}' is hardly solved: {left}."
-        if (bandwidth := self.notes.get("bandwidth")) and float(self.notes.get("search left", 0.0)) > UNSOLVED:
-            found += (
-                f" No bandwidth that was tried resolves the equations (the best is {bandwidth}): something in them is "
-                "narrower, or steeper, than this basis can follow."
-            )
-        return f"{found} What may help: {', '.join(self._untried())}."
+        left = f"its residual is {self.relative[name]:.1e} of its terms"
+        return (
+            f"Equation '{name}' is hardly solved: {left}.{self._too_narrow()} May help: {', '.join(self._untried())}."
+        )
+
+    def _too_narrow(self) -> str:
+        """A sentence where the search of the bandwidth found none with which the equations can be solved."""
+        if not float(self.notes.get("search left", 0.0)) > UNSOLVED:
+            return ""
+        return (
+            f" No bandwidth that was tried resolves the equations (the best is {self.notes['bandwidth']}): something "
+            "in them is too narrow, or too steep, for this basis."
+        )
 
     def _untried(self) -> list[str]:
         """What was not just tried: limits that were met, a richer basis, another solver."""

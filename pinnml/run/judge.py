@@ -55,7 +55,10 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         zero_fields=_zero_fields(system.problem, network, parameters, relative_errors),
         unmet=unmet(system.problem, network, parameters, replaced(system.problem, system.rows)),
         missing=missing_conditions(system.problem, system.blocks),
-        warnings=(*bare_faces(system.problem, weakly=record["tests"] is not None), *_search_ended(loop.notes)),
+        warnings=(
+            *bare_faces(system.problem, weakly=record["tests"] is not None),
+            *_search_ended(loop.notes, network.basis.size),
+        ),
         seed=record["seed"],
         device=record["device"],
         dtype=record["dtype"],
@@ -133,14 +136,15 @@ def unjudged(loop: Loop, record: Mapping[str, Any]) -> Verdict:
     )
 
 
-def _search_ended(notes: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence where the search of the bandwidth ended at the end of its range."""
+def _search_ended(notes: Mapping[str, Any], size: int) -> Iterator[str]:
+    """A sentence where the search of the bandwidth went to the end of its scan. size: the number of functions."""
     if "search ended at" in notes:
         found, end = [float(value) for value in str(notes["bandwidth"]).split()], float(notes["search ended at"])
         more = ", ".join(f"{2 * value if value >= end else value:g}" for value in found)
         yield (
-            f"The search of the bandwidth ended at its limit of {end:g}, with {notes['bandwidth']}: finer waves may be "
-            f"missing. Give a larger one, such as Features(bandwidth=({more}{',' * (len(found) == 1)}))."
+            f"The search of the bandwidth, which scans 1 to {end:g}, ended at {notes['bandwidth']} with "
+            f"{float(notes['search left']):.1e} left of an equation: finer waves may be missing. Give more functions "
+            f"and a larger bandwidth, such as Features({2 * size}, bandwidth=({more}{',' * (len(found) == 1)}))."
         )
 
 

@@ -56,6 +56,35 @@ def test_one_thing_wrong_is_one_complaint(change, words):
         raise AssertionError(verdict.complaints[0])
 
 
+def test_the_line_ends_with_the_first_reason_and_printing_tells_them_all():
+    bad = replace(GOOD, expected=2e-9, zero_fields=("w",), warnings=("No condition on x=1.",))
+    assert len(bad.complaints) == 2
+    first = "not good, error 3.0e-09, 3 steps, 1.50 s"
+    assert bad.summary == f"{first}: Field 'w' is zero everywhere: a source or a condition is missing"
+    told = str(bad).splitlines()
+    assert told == [first, *(f"  - {each}" for each in bad.complaints), "  Note: No condition on x=1."]
+    assert str(GOOD) == GOOD.summary
+    assert replace(bad, zero_fields=()).summary.endswith(": The error is 3.0e-09; the script promises 2.0e-09")
+
+
+@pytest.mark.parametrize(
+    ("tried", "advice", "left_out"),
+    [
+        ({"solver": "lsgd", "network": "features"}, "LevenbergMarquardt() with MLP", "LSGD()"),
+        ({"solver": "lm", "network": "mlp", "status": Status.SECONDS}, "more time", "LevenbergMarquardt"),
+        ({"solver": "lm", "network": "mlp", "status": Status.STEPS}, "Features() with LSGD()", "more time"),
+        ({"solver": "lm", "network": "features"}, "more functions or points", "Features() with LSGD()"),
+        ({"notes": {"bandwidth": "16 128", "search left": 0.4}}, "a larger bandwidth=", "more time"),
+    ],
+)
+def test_advice_names_what_was_not_just_tried(tried, advice, left_out):
+    bad = replace(GOOD, expected=None, relative={"balance": 0.3, "wall": 1e-9}, **tried)
+    told = next(each for each in bad.complaints if "hardly solved" in each)
+    assert advice in told
+    assert left_out not in told
+    assert ("too narrow" in told) == ("notes" in tried)
+
+
 def test_a_limit_is_a_complaint_unless_the_error_is_below_the_promise():
     ended = replace(GOOD, status=Status.STEPS)
     assert ended.good

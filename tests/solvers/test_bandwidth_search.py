@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pinnml import LSGD, MLP, Features
+from pinnml import LSGD, MLP, Box, Equation, Features, Problem
 from pinnml.solvers.bandwidth_search import SCAN, best_ridges, searchable, with_ridges
 from pinnml.solvers.head import fit_head
 from pinnml.system import System
@@ -36,6 +36,10 @@ def judged(s: System, ridges) -> float:
 
 def bandwidth(solution) -> list[float]:
     return [float(value) for value in solution.verdict.notes["bandwidth"].split()]
+
+
+def bandwidth_of(verdict) -> float:
+    return float(verdict.notes["bandwidth"])
 
 
 @pytest.mark.slow
@@ -145,3 +149,28 @@ def test_a_seed_repeats_the_search_and_the_solution_and_another_draws_anew():
     assert bandwidth(first) == bandwidth(again)
     assert first.verdict.error == again.verdict.error
     assert first.verdict.error != other.verdict.error
+
+
+def bump(width: float) -> Problem:
+    """A narrow Gaussian, to be fitted."""
+    fit = Equation(lambda u, x: u - torch.exp(-(((x - 0.5) / width) ** 2)), name="fit")
+    ends = Equation(lambda u: u, on="boundary", name="ends")
+    return Problem(domain=Box(x=(0, 1)), fields="u", equations=(fit, ends))
+
+
+def test_what_is_too_narrow_for_the_basis_is_told_with_the_bandwidth_and_how_to_raise_it():
+    given = {"solver": FIXED, "points": 900}
+    verdict = solve_once(bump(5e-3), Features(150), **given).verdict
+    assert not verdict.good
+    (complaint,) = (each for each in verdict.complaints if "hardly solved" in each)
+    assert "something in them is too narrow, or too steep, for this basis" in complaint
+    (warning,) = verdict.warnings
+    found = bandwidth_of(verdict)
+    assert found >= SCAN[-1]
+    assert f"which scans 1 to 128, ended at {found:g}" in warning
+    assert f"bandwidth=({2 * found:g},))" in warning
+    wide = solve_once(bump(0.1), Features(150), **given).verdict
+    assert wide.good
+    assert wide.warnings == ()
+    cured = solve_once(bump(5e-3), Features(600, bandwidth=(1200,)), **(given | {"points": 3000})).verdict
+    assert max(cured.relative.values()) < 1e-3
