@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,20 @@ class Solution:
         term = Term("integrand", Equation(function, on=region, name="integrand"), region)
         sums = tuple((sample.weight.numpy() @ values).item() for values in self._values(problem, term, sample))
         return sums[0] if len(sums) == 1 else sums
+
+    def integral_error(self, function: Callable[..., Any], region: str = "interior", points: int = 10_000) -> Any:
+        """The estimated error of `integrate` with the same arguments: how far off the better fields' integral is.
+
+        A number, or one for each component. Raises ProblemError where no second solve has checked the solution, as
+        after `load` or with `verify=False`.
+        """
+        if self.second is None:
+            cure = "solve with verify=True, the default, and ask before saving and loading"
+            raise ProblemError("no second solve tells the error of an integral", got="a solution unchecked", cure=cure)
+        better = replace(self, network=self.second[0], parameters=self.second[1])
+        ours, theirs = (np.asarray(each.integrate(function, region, points)) for each in (self, better))
+        apart = np.abs(ours - theirs)
+        return apart.item() if apart.ndim == 0 else tuple(apart.tolist())
 
     def residual(self, points: Any) -> dict[str, np.ndarray]:
         """The residuals of the equations on the interior at points (n, d): (n,), or (n, components), by equation.

@@ -10,8 +10,22 @@ import numpy as np
 import pytest
 import torch
 
-from pinnml import KAN, LSGD, MLP, Adam, Box, Equation, Features, LevenbergMarquardt, Problem, laplacian, solve
+from pinnml import (
+    KAN,
+    LSGD,
+    MLP,
+    Adam,
+    Box,
+    Equation,
+    Features,
+    LevenbergMarquardt,
+    Problem,
+    laplacian,
+    normal_derivative,
+    solve,
+)
 from pinnml.calculus import div, grad
+from pinnml.errors import ProblemError
 from pinnml.problem import Field
 
 
@@ -108,3 +122,13 @@ def test_parameters_are_estimated_too():
     solution = solve(problem, Features(4, bandwidth=1), LevenbergMarquardt(steps=30), points=60)
     error = abs(solution.parameters["k"] - 2)
     assert error / 3 < solution.verdict.parameter_estimates["k"] < 3 * error
+
+
+def test_the_error_of_a_flux_is_estimated():
+    solution = solve(poisson(), Features(60, bandwidth=5), LSGD(hidden="fixed"), points=400)
+    flux = {"function": lambda u, normal: normal_derivative(u, normal), "region": "x=1"}
+    known = replace(solution, problem=poisson()).integrate(lambda x, y: bent(x, y).d("x"), "x=1")
+    error = abs(solution.integrate(**flux) - known)
+    assert error / 5 < solution.integral_error(**flux) < 5 * error
+    with pytest.raises(ProblemError, match="no second solve"):
+        replace(solution, second=None).integral_error(**flux)
