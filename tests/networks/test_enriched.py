@@ -25,7 +25,7 @@ def test_it_begins_as_the_network_with_all_derivatives(settings):
     indices = total_order(BOX.axes, 2)
     first, second = (each(each.inputs(x, indices)).coefficients for each in (network, both))
     torch.testing.assert_close(second, first, rtol=1e-13, atol=1e-13)
-    assert both.coef.shape == (7 + 2, 2)
+    assert both.coef.shape == (further.basis.size + 2, 2)
 
 
 def test_the_further_functions_stand_in_front():
@@ -35,6 +35,6 @@ def test_the_further_functions_stand_in_front():
     x = BOX.sample("interior", 5, generator, "random").x
     inputs = both.inputs(x, total_order(BOX.axes, 1))
     values = both.basis(inputs).coefficients
-    torch.testing.assert_close(values[..., :7], further.basis(inputs).coefficients)
-    torch.testing.assert_close(values[..., 7:], network(inputs).coefficients)
+    torch.testing.assert_close(values[..., : further.basis.size], further.basis(inputs).coefficients)
+    torch.testing.assert_close(values[..., further.basis.size :], network(inputs).coefficients)
     assert list(both.basis.parameters()) == []  # nothing of it is trained
