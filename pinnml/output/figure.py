@@ -30,31 +30,59 @@ _OBLONG = 20
 
 
 def compose(rows: Sequence[Row], history: History | None, title: str | None, left_out: int) -> Figure:
-    """The figure: rows of fields and errors, the history beside a single row or below several."""
+    """The figure: fields and errors, three or more side by side, and the history where there is room."""
     flats = [_flat(row) for row in rows]
     sizes = [_row_size(row.panel, flat) for row, flat in zip(rows, flats, strict=True)]
-    columns = max((1 if row.error is None else 2 for row in rows), default=0)
-    widths, heights = [max((size[0] for size in sizes), default=0.0)] * columns, [size[1] for size in sizes]
-    beside = history is not None and (not rows or (len(rows) == 1 and heights[0] >= _LINE[1]))
-    if beside:
-        widths.append(_LINE[0])
-    if not rows or (history is not None and not beside):
-        heights.append(_LINE[1])
+    wide = max((1 if row.error is None else 2 for row in rows), default=0)
+    across = _across(len(rows), wide)
+    lines = -(-len(rows) // across)
+    widths = [
+        max(size[0] for size in sizes[place::across]) for place in range(min(across, len(rows))) for _ in range(wide)
+    ]
+    heights = [max(size[1] for size in sizes[line * across : (line + 1) * across]) for line in range(lines)]
+    place = _history_place(len(rows), across, wide, heights) if history is not None else None
+    widths += [_LINE[0]] * (place is not None and place[1] == len(widths))
+    heights += [_LINE[1]] * (place is not None and place[0] == len(heights))
     figure = Figure(figsize=(sum(widths), sum(heights)), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(len(heights), len(widths), height_ratios=heights, width_ratios=widths)
     for number, (row, flat) in enumerate(zip(rows, flats, strict=True)):
-        cells = [figure.add_subplot(grid[number, column]) for column in range(columns)]
+        line, first = number // across, number % across * wide
+        cells = [figure.add_subplot(grid[line, first + column]) for column in range(wide)]
         _draw_row(figure, cells, row, flat)
-    if history is not None:
-        axes = figure.add_subplot(grid[0, -1] if beside else grid[-1, :])
+    if history is not None and place is not None:
+        axes = figure.add_subplot(grid[place[0], place[1] :])
         draw_history(axes, history)
         _label(axes, "convergence")
     if title:
         figure.suptitle(plain(title), fontsize=LARGE + 2)
-    if left_out:
-        figure.supxlabel(f"fields that are not drawn: {left_out}", fontsize=SMALL)
+    if notes := [*_held(rows), *([f"fields that are not drawn: {left_out}"] if left_out else [])]:
+        figure.supxlabel(";  ".join(notes), fontsize=SMALL)
     return figure
+
+
+def _across(fields: int, wide: int) -> int:
+    """How many fields stand side by side: from three on two, each beside its error, or three of exactly three."""
+    if fields < 3:
+        return 1
+    return 3 if fields == 3 and wide == 1 else 2
+
+
+def _history_place(fields: int, across: int, wide: int, heights: Sequence[float]) -> tuple[int, int]:
+    """The line and the first column of the history: what is left of the last line, beside a single field, or below."""
+    if fields == 0:
+        return 0, 0
+    if fields == 1 and heights[0] >= _LINE[1]:
+        return 0, wide
+    left = fields % across
+    return (len(heights) - 1, left * wide) if left else (len(heights), 0)
+
+
+def _held(rows: Sequence[Row]) -> list[str]:
+    """At what values the axes are held that are not drawn."""
+    held = {name: value for row in rows for name, value in row.panel.held.items()}
+    words = ", ".join(f"{symbol(name)} = {scientific(value)}" for name, value in held.items())
+    return [f"held at {words}"] if words else []
 
 
 def _flat(row: Row) -> Flat:

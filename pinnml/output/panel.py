@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pinnml.errors import ShapeError, unknown_name
 from pinnml.output.snapshot import Snapshot
@@ -23,6 +23,7 @@ class Panel:
         axis_labels: names of the first, second and third coordinate.
         equal_aspect: whether a unit is as long on both axes; None means yes, unless one of them is `t` or
             reaches twenty times as far as the other.
+        held: the values of axes that are not drawn, by name.
 
     Raises:
         UnknownNameError: `name` or `exact` is not in `point_data`.
@@ -36,6 +37,7 @@ class Panel:
     relative_error: float | None = None
     axis_labels: Sequence[str] = ("x", "y", "z")
     equal_aspect: bool | None = None
+    held: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         data = self.snapshot.point_data

@@ -21,7 +21,7 @@ def draw(
     history: History | None = None,
     title: str | None = None,
 ) -> Path:
-    """Draw each field in a row, its error beside it, and the history of the solve.
+    """Draw each field, its error beside it, and the history of the solve; three fields or more side by side.
 
     A field over one axis becomes a curve, over two a colour map; of three, the plane across z half way up is
     shown, or the one through the largest value if the field all but vanishes there. At most four rows are
@@ -32,7 +32,7 @@ def draw(
         path: a name that ends in `.png`; missing folders are made; an old file is
             replaced once the new one is whole.
         panels: the fields.
-        history: the convergence, drawn to the right of a single row, below several.
+        history: the convergence, drawn where there is room: beside a single field, or below several.
         title: a line above everything.
 
     Returns:

@@ -49,6 +49,7 @@ def panels(solution: Solution) -> list[Panel]:
         middle[TIME] = instant
     snapshot = _snapshot(solution, _grid(solution, shown, middle), shown, instant)
     known, labels = solution.verdict.relative_l2, (*shown, *("x", "y", "z")[len(shown) :])
+    held = {name: middle[name] for name in axes.names if name not in (*shown, TIME)}
     found = [
         Panel(
             snapshot,
@@ -56,11 +57,12 @@ def panels(solution: Solution) -> list[Panel]:
             exact=f"{field.name}_exact" if f"{field.name}_exact" in snapshot.point_data else None,
             relative_error=known.get(field.name),
             axis_labels=labels,
+            held=held,
         )
         for field in solution.fields
     ]
     open_ones = [name for name in map(open_name, known) if name in snapshot.point_data]
-    return [*found, *(Panel(snapshot, name, axis_labels=labels) for name in open_ones)]
+    return [*found, *(Panel(snapshot, name, axis_labels=labels, held=held) for name in open_ones)]
 
 
 def open_name(field: str) -> str:

@@ -414,6 +414,59 @@ def test_odd_clouds_are_drawn_without_complaint(points):
     assert len(titles(figure_of(Panel(snapshot, "u"), Panel(snapshot, "v")))) == 2
 
 
+# Several fields
+
+
+def flow(fields: int, exact: bool, **options) -> list[Panel]:
+    """Fields over a channel twice as long as wide."""
+    points, cells, kind = grid(np.linspace(0, 2, 9), np.linspace(0, 1, 5))
+    data = {name: points[:, 0] + number for number, name in enumerate("uvpT"[:fields])}
+    data |= {f"{name}_exact": values + 1e-3 for name, values in data.items()}
+    snapshot = Snapshot(points, cells, kind, point_data=data)
+    return [Panel(snapshot, n, exact=f"{n}_exact" if exact else None, **options) for n in "uvpT"[:fields]]
+
+
+def places(figure: Figure) -> dict[str, tuple[int, int]]:
+    """The line and the column of everything with a title."""
+    found = {}
+    for axes in figure.axes:
+        if axes.get_title() and (spec := axes.get_subplotspec()) is not None:
+            found[axes.get_title()[:8]] = (spec.rowspan.start, spec.colspan.start)
+    return found
+
+
+HISTORY = History(loss=[1.0, 0.1], steps=[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("fields", "exact", "expected"),
+    [
+        (2, False, {"$u$": (0, 0), "$v$": (1, 0), "converge": (2, 0)}),
+        (3, False, {"$u$": (0, 0), "$v$": (0, 1), "$p$": (0, 2), "converge": (1, 0)}),
+        (3, True, {"$u$": (0, 0), "$v$": (0, 2), "$p$": (1, 0), "converge": (1, 2)}),
+        (4, False, {"$u$": (0, 0), "$v$": (0, 1), "$p$": (1, 0), "$T$": (1, 1), "converge": (2, 0)}),
+    ],
+)
+def test_three_fields_and_more_stand_side_by_side(fields, exact, expected):
+    figure = figure_of(*flow(fields, exact), history=HISTORY)
+    found = places(figure)
+    assert {name: found[name] for name in expected} == expected
+    boxes = [axes.get_tightbbox().frozen() for axes in figure.axes if axes.get_title()]
+    assert not [1 for i, one in enumerate(boxes) for other in boxes[:i] if one.shrunk(0.97, 0.97).overlaps(other)]
+
+
+def test_a_field_over_two_lengths_is_drawn_at_equal_scales():
+    for axes in [titled(figure_of(*flow(3, False)), name) for name in ("u", "v", "p")]:
+        box = axes.get_window_extent()
+        assert box.width / box.height == pytest.approx(2, rel=0.02)
+
+
+def test_the_values_at_which_other_axes_are_held_stand_below():
+    figure = figure_of(*flow(3, False, held={"nu": 2.0, "z": 0.5}))
+    assert figure.get_supxlabel() == r"held at $\mathrm{nu}$ = 2, $z$ = 0.5"
+    assert figure_of(*flow(3, False)).get_supxlabel() == ""
+
+
 # The history
 
 

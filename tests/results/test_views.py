@@ -35,6 +35,21 @@ def test_a_decaying_field_is_shown_over_space_and_time():
     assert panel.snapshot.time is None
 
 
+def test_a_panel_tells_where_the_other_axes_are_held():
+    law = Equation(lambda u, x, nu: u - nu * x, on=("interior", "boundary"), name="law")
+    box = Box(x=(0, 1), y=(0, 1), t=(0, 2), nu=Parameter(1, 4))
+    solution = solve(
+        Problem(domain=box, fields="u", equations=law),
+        Features(20, bandwidth=1),
+        LSGD(hidden="fixed"),
+        points=100,
+        verify=False,
+    )
+    (panel,) = panels(solution)
+    assert panel.held == {"nu": 2.5}
+    assert panel.snapshot.time is not None
+
+
 def test_a_series_covers_time_from_end_to_end(cavity):
     shots = snapshots(cavity)
     times = [shot.time for shot in shots]
