@@ -141,13 +141,15 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="the number of the first")
     parser.add_argument("--numbers", type=int, nargs="+", help="these statements alone")
     parser.add_argument("--functions", type=float, default=1.0, help="times as many as suit the statement")
+    parser.add_argument("--bandwidth", type=float, help="of the layer, in place of looking for one")
     parser.add_argument("--steps", type=int, default=Limits.steps)
     parser.add_argument("--seconds", type=float, default=Limits.seconds)
     parser.add_argument("--full", action="store_true", help="the default recipe without limits")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/verdict_study.csv"))
     asked = parser.parse_args()
-    limits = Limits(asked.functions, asked.steps, asked.seconds, asked.full)
+    given = {each.name: getattr(asked, each.name) for each in fields(Limits)}
+    limits = Limits(**given)
     numbers = {
         way: asked.numbers or range(asked.first, asked.first + (asked.count or COUNTS[way])) for way in asked.ways
     }

@@ -20,7 +20,7 @@ WRONG, TIMES, LEAST = 1e-2, 10.0, 1e-12
 RIGHT = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """What one solve may take.
 
