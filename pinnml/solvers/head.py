@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnml.domains import Points
 from pinnml.linalg import LeastSquares, RankRevealed, triangle
 from pinnml.solvers.trust_region import half_square
-from pinnml.system import System
+from pinnml.system import Block, System
 
 #: Relative rank cut-offs that are tried when none is given.
 CUTOFFS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-10, 1e-8)
@@ -79,11 +80,13 @@ def balancing_weights(system: System, j: Tensor) -> dict[str, float]:
     """Weights of the equations with which rows of the head Jacobian are equally long on average.
 
     Rows of -laplacian(u) are longer than those of u by the square of the basis' frequencies; without this the
-    conditions on the boundary are fitted that much worse. The user's own weights stay on top.
+    conditions on the boundary are fitted that much worse. Measures are those of regions whose axes are as long as
+    one: in metres or nanometres, faces have the same share of the loss beside the inside. The user's own weights stay
+    on top.
     """
     squares, own = {}, {}
     for block in system.blocks:
-        measure = block.pairing.measure if block.pairing else float(block.sample.weight.sum())
+        measure = _measure_of_unit_axes(block)
         for term, components in zip(block.terms, block.components, strict=True):
             rows = 1 if block.pairing else components
             extent = rows * (1.0 if term.equation.integral else measure)
@@ -91,6 +94,23 @@ def balancing_weights(system: System, j: Tensor) -> dict[str, float]:
             squares[term.name] = float(j[system.rows[term.name]].square().sum()) / (extent * system.weights[term.name])
     longest = max(squares.values())
     return {name: own[name] * (longest / square if square > 0 else 1.0) for name, square in squares.items()}
+
+
+def _measure_of_unit_axes(block: Block) -> float:
+    """The measure of a region once every axis is divided by its length; 1 for measured points."""
+    domain, weight = block.problem.domain, block.sample.weight
+    if block.region in block.problem.data or isinstance(domain, Points):
+        return float(weight.sum())
+    names, space = domain.axes.names, domain.axes.space
+    lengths = torch.as_tensor(domain.bounds[:, 1] - domain.bounds[:, 0]).to(weight)
+    if block.pairing:
+        return block.pairing.measure / float(lengths.prod())
+    if block.sample.normal is not None:  # faces shrink by all lengths but the one along their normal
+        along = lengths[[names.index(axis) for axis in space]] * block.sample.normal
+        weight = weight * torch.linalg.vector_norm(along, dim=1)
+    elif (axis := block.region.partition("=")[0]) in names:
+        weight = weight * lengths[names.index(axis)]
+    return float(weight.sum() / lengths.prod())
 
 
 def _judge(system: System, start: Tensor) -> Callable[[tuple[float, LeastSquares]], float]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnml import LSGD, MLP, Box, Equation, Features, Points, Problem, laplacian
+from pinnml import LSGD, MLP, Box, Equation, Features, Points, Problem, laplacian, normal_derivative
 from pinnml.networks import Network, Perceptron
 from pinnml.solvers.head import CUTOFFS, balancing_weights, fit_head
 from pinnml.system import System
@@ -221,14 +221,68 @@ def test_balancing_makes_the_rows_of_all_equations_equally_long(name):
 
 
 def mean_squares(s: System) -> dict[str, float]:
-    """By equation the mean square length of the head Jacobian's rows, over region and components."""
-    j = s.jacobian(s.initial(), s.head)
+    """By equation the mean square length of the head Jacobian's rows, over components and the region of a unit box."""
+    j, domain = s.jacobian(s.initial(), s.head), s.problem.domain
+    faces = 2 * len(set(domain.axes.space) - set(getattr(domain, "periodic", ())))
     result = {}
     for block in s.blocks:
         for term, components in zip(block.terms, block.components, strict=True):
             squares = float(j[s.rows[term.name]].square().sum())
-            result[term.name] = squares / (components * float(block.sample.weight.sum()))
+            result[term.name] = squares / (components * (faces if block.region == "boundary" else 1))
     return result
+
+
+def rod(length: float, duration: float) -> Problem:
+    """Heat in a rod that is as long and takes as long as one likes, one end held, the other insulated."""
+
+    def exact(x, t):
+        return torch.sin(2 * x / length + 1) * torch.exp(-t / (2 * duration))
+
+    def heat(u, x, t):
+        wrong = u - exact(x, t)
+        return wrong.d("t") - 0.1 * length**2 / duration * wrong.d("xx")
+
+    def slope(u, x, t, normal):
+        return normal_derivative(u - exact(x, t), normal)
+
+    def value(u, x, t):
+        return u - exact(x, t)
+
+    equations = (Equation(heat), Equation(slope, on="x=max"), Equation(value, on=("x=min", "initial")))
+    return Problem(domain=Box(x=(0, length), t=(0, duration)), fields=("u",), equations=equations, exact=exact)
+
+
+def bowl(length: float) -> Problem:
+    """Slopes around a square of any size, and the mean."""
+
+    def exact(x, y):
+        return torch.sin((2 * x + y) / length)
+
+    def inside(u, x, y):
+        return laplacian(u - exact(x, y))
+
+    def slope(u, x, y, normal):
+        return normal_derivative(u - exact(x, y), normal)
+
+    def mean(u, x, y):
+        return u - exact(x, y)
+
+    equations = (Equation(inside), Equation(slope, on="boundary"), Equation(mean, integral=True))
+    return Problem(domain=Box(x=(0, length), y=(0, length)), fields=("u",), equations=equations, exact=exact)
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [(rod(1, 1), rod(1e9, 1e16)), (rod(1, 1), rod(1e3, 1e-6)), (bowl(1), bowl(1e-9)), (bowl(1), bowl(1e9))],
+)
+def test_units_of_length_and_time_change_nothing(first, other):
+    errors = [
+        solve_once(each, Features(60, bandwidth=4.0), LSGD(hidden="fixed")).verdict.error
+        for each in (first, other)
+    ]
+    assert errors[0] is not None
+    assert errors[0] < 1e-6
+    assert errors[1] == pytest.approx(errors[0], rel=0.2)  # up to rounding
 
 
 def test_balancing_keeps_the_weights_of_the_user_on_top():
