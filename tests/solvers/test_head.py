@@ -232,7 +232,7 @@ def mean_squares(s: System) -> dict[str, float]:
     return result
 
 
-def rod(length: float, duration: float) -> Problem:
+def insulated_rod(length: float, duration: float) -> Problem:
     """Heat in a rod that is as long and takes as long as one likes, one end held, the other insulated."""
 
     def exact(x, t):
@@ -273,12 +273,11 @@ def bowl(length: float) -> Problem:
 
 @pytest.mark.parametrize(
     ("first", "other"),
-    [(rod(1, 1), rod(1e9, 1e16)), (rod(1, 1), rod(1e3, 1e-6)), (bowl(1), bowl(1e-9)), (bowl(1), bowl(1e9))],
+    [(insulated_rod(1, 1), insulated_rod(1e9, 1e16)), (insulated_rod(1, 1), insulated_rod(1e3, 1e-6)), (bowl(1), bowl(1e-9)), (bowl(1), bowl(1e9))],
 )
 def test_units_of_length_and_time_change_nothing(first, other):
     errors = [
-        solve_once(each, Features(60, bandwidth=4.0), LSGD(hidden="fixed")).verdict.error
-        for each in (first, other)
+        solve_once(each, Features(60, bandwidth=4.0), LSGD(hidden="fixed")).verdict.error for each in (first, other)
     ]
     assert errors[0] is not None
     assert errors[0] < 1e-6
