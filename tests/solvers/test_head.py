@@ -273,7 +273,12 @@ def bowl(length: float) -> Problem:
 
 @pytest.mark.parametrize(
     ("first", "other"),
-    [(insulated_rod(1, 1), insulated_rod(1e9, 1e16)), (insulated_rod(1, 1), insulated_rod(1e3, 1e-6)), (bowl(1), bowl(1e-9)), (bowl(1), bowl(1e9))],
+    [
+        (insulated_rod(1, 1), insulated_rod(1e9, 1e16)),
+        (insulated_rod(1, 1), insulated_rod(1e3, 1e-6)),
+        (bowl(1), bowl(1e-9)),
+        (bowl(1), bowl(1e9)),
+    ],
 )
 def test_units_of_length_and_time_change_nothing(first, other):
     errors = [
