@@ -11,8 +11,16 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
+from pinnml.deadline import NEVER, Deadline, OutOfTimeError
+
 #: Up to this many unknowns the rank is decided by an SVD of R; beyond, by pivoted QR, at a third of the cost.
 SVD_UNKNOWNS = 1500
+#: Columns that are taken at once by a factorisation that looks at the clock, and operations below which none does.
+PANEL, BRIEF = 64, 1e10
+#: Operations of a factorisation of n unknowns, in units of n^3: as many as a product of matrices makes meanwhile.
+SVD_COST, PIVOTED_COST, EIGEN_COST = 60.0, 15.0, 25.0
+#: Directions of Krylov's space at most, and the share of the time left that they may take.
+KRYLOV, KRYLOV_SHARE = 200, 0.5
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,10 @@ class Triangle:
     misfit: float
 
 
-def triangle(a: Tensor, b: Tensor, *, scaled: bool = True) -> Triangle:
+def triangle(a: Tensor, b: Tensor, *, scaled: bool = True, deadline: Deadline = NEVER) -> Triangle:
     """The triangular factor R of A (M, P), its columns scaled to length one, together with Q^T b for b (M,).
 
-    b rides along as a last column, so that Q is never formed.
+    b rides along as a last column, so that Q is never formed. Raises OutOfTimeError.
     """
     unknowns = a.shape[1]
     scale = torch.linalg.vector_norm(a, dim=0) if scaled else a.new_ones(unknowns)
@@ -48,23 +56,40 @@ def triangle(a: Tensor, b: Tensor, *, scaled: bool = True) -> Triangle:
     joined = torch.empty((a.shape[0], unknowns + 1), dtype=a.dtype, device=a.device)
     torch.div(a, scale, out=joined[:, :unknowns])
     joined[:, unknowns] = b
-    factor = torch.linalg.qr(joined, mode="r")[1]
+    factor = _triangular_factor(joined, deadline)
     if factor.shape[0] <= unknowns:  # fewer equations than unknowns: zero rows make the factor square
         factor = torch.cat([factor, factor.new_zeros((unknowns + 1 - factor.shape[0], unknowns + 1))])
     misfit = float(factor[unknowns, unknowns].abs())
     return Triangle(factor[:unknowns, :unknowns], factor[:unknowns, unknowns], scale, misfit)
 
 
+def _triangular_factor(a: Tensor, deadline: Deadline) -> Tensor:
+    """R of A (M, P), which may be overwritten: panel by panel, with a look at the clock, where it takes long."""
+    rows, columns = a.shape
+    if deadline.moment is None or 2.0 * rows * columns**2 < BRIEF:
+        return torch.linalg.qr(a, mode="r")[1]
+    for first in range(0, min(rows, columns), PANEL):
+        deadline.check()
+        last = min(first + PANEL, columns)
+        panel, tau = torch.geqrf(a[first:, first:last])
+        a[first:, first:last] = panel
+        if last < columns:
+            a[first:, last:] = torch.ormqr(panel, tau, a[first:, last:], transpose=True)
+    return a[: min(rows, columns)].triu()
+
+
 class RankRevealed:
     """A triangle taken apart, R = Q M, so that solutions for many cut-offs cost little each.
 
     Q orthogonal; M = S V^T, or a pivoted triangle where there are many unknowns. Pivots are the singular values, or
-    the diagonal.
+    the diagonal. Raises OutOfTimeError where that would take longer than there is time.
     """
 
-    def __init__(self, system: Triangle):
+    def __init__(self, system: Triangle, deadline: Deadline = NEVER):
+        unknowns = system.r.shape[1]
         self._system = system
-        self._spectral = system.r.shape[1] <= SVD_UNKNOWNS
+        self._spectral = unknowns <= SVD_UNKNOWNS
+        deadline.forecast((SVD_COST if self._spectral else PIVOTED_COST) * unknowns**3)
         if self._spectral:
             self._q, self._pivots, self._right = torch.linalg.svd(system.r)
         else:
@@ -139,10 +164,11 @@ class Bordered:
     system: the triangle of [A B], A first; border: the number of y.
     """
 
-    def __init__(self, system: Triangle, border: int):
+    def __init__(self, system: Triangle, border: int, deadline: Deadline = NEVER):
         inner = len(system.d) - border
         self._system, self._inner = system, inner
-        self.inner = RankRevealed(Triangle(system.r[:inner, :inner], system.d[:inner], system.scale[:inner], 0.0))
+        alone = Triangle(system.r[:inner, :inner], system.d[:inner], system.scale[:inner], 0.0)
+        self.inner = RankRevealed(alone, deadline)
 
     def solve(self, cutoff: float) -> Tensor:
         """X and y (P,), over the directions of A that a cut-off leaves."""
@@ -226,15 +252,20 @@ class DampedSteps:
         return self.s * g / (self.s**2 + damping)
 
 
-def damped_steps(j: Tensor, r: Tensor, *, gram: bool = False) -> DampedSteps:
+def damped_steps(j: Tensor, r: Tensor, *, gram: bool = False, deadline: Deadline = NEVER) -> DampedSteps:
     """Factorise J (M, P) for steps against r (M,), always on the smaller side (the kernel form when P > M).
 
     By QR and an SVD of the triangle; `gram` takes the eigenvectors of the smaller Gram matrix instead, twice as
     fast, with a floor under the damping since singular values below sqrt(eps) of the largest are lost in it.
-    Null directions are left out.
+    Null directions are left out. Where the factorisation would outlast the deadline, steps are those of the Krylov
+    space of J^T r, which can end at any time.
     """
-    u, s, v = _gram_factors(j) if gram else _svd_factors(j)
-    eps, largest = torch.finfo(j.dtype).eps, float(s.max())
+    try:
+        u, s, v = _gram_factors(j, deadline) if gram else _svd_factors(j, deadline)
+    except OutOfTimeError:
+        deadline.check()
+        (u, s, v), gram = _krylov_factors(j, r, deadline.part(KRYLOV_SHARE)), False
+    eps, largest = torch.finfo(j.dtype).eps, float(s.max()) if len(s) else 0.0
     keep = s > max(j.shape) * eps * largest
     u, s, v = (u if u is None else u[:, keep]), s[keep], v[:, keep]
     return DampedSteps(j, s, v, u, _projected(j, u, s, v, r), eps * largest**2 if gram else 0.0)
@@ -245,8 +276,10 @@ def _projected(j: Tensor, u: Tensor | None, s: Tensor, v: Tensor, x: Tensor) -> 
     return u.mT @ x if u is not None else (v.mT @ (j.mT @ x)) / s
 
 
-def _gram_factors(j: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+def _gram_factors(j: Tensor, deadline: Deadline) -> tuple[Tensor | None, Tensor, Tensor]:
     wide, finfo = j.shape[1] > j.shape[0], torch.finfo(j.dtype)
+    few, many = sorted(j.shape)
+    deadline.forecast(2 * many * few**2 + EIGEN_COST * few**3)
     values, vectors = torch.linalg.eigh(j @ j.mT if wide else j.mT @ j)
     if not wide:
         return None, values.clamp(min=finfo.eps * float(values[-1])).sqrt(), vectors
@@ -255,8 +288,42 @@ def _gram_factors(j: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
     return vectors, s, images / s
 
 
-def _svd_factors(j: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+def _svd_factors(j: Tensor, deadline: Deadline) -> tuple[Tensor | None, Tensor, Tensor]:
     wide = j.shape[1] > j.shape[0]
+    few, many = sorted(j.shape)
+    deadline.forecast(8 * many * few**2 + SVD_COST * few**3)
     q, r = torch.linalg.qr(j.mT if wide else j)
     left, s, right = torch.linalg.svd(r)
     return (right.mT, s, q @ left) if wide else (q @ left, s, right.mT)
+
+
+def _krylov_factors(j: Tensor, r: Tensor, deadline: Deadline) -> tuple[Tensor, Tensor, Tensor]:
+    """U, S and V of J as the Krylov space of J^T r sees it, as large as the time allows: J V = U S.
+
+    Golub and Kahan's bidiagonalisation from r, every vector made orthogonal to all before it.
+    """
+    most = min(*j.shape, KRYLOV)
+    left, right = r.new_zeros((most + 1, len(r))), r.new_zeros((most, j.shape[1]))
+    bidiagonal = r.new_zeros((most + 1, most))
+    left[0] = r / torch.linalg.vector_norm(r).clamp(min=torch.finfo(r.dtype).tiny)
+    count = 0
+    while count < most and (count < 2 or deadline.left > 0):
+        if not _appended(right, count, j.mT @ left[count], bidiagonal[count, count]):
+            break
+        count += 1
+        if not _appended(left, count, j @ right[count - 1], bidiagonal[count, count - 1]):
+            break
+    u, s, v = torch.linalg.svd(bidiagonal[: count + 1, :count], full_matrices=False)
+    return left[: count + 1].mT @ u, s, right[:count].mT @ v.mT
+
+
+def _appended(basis: Tensor, place: int, vector: Tensor, length: Tensor) -> bool:
+    """Put a vector, less what the rows before span, at its place; its length beside it; whether there was any."""
+    whole = torch.linalg.vector_norm(vector)
+    for _ in range(2):
+        vector = vector - basis[:place].mT @ (basis[:place] @ vector)
+    length.copy_(torch.linalg.vector_norm(vector))
+    if not bool(length > torch.finfo(vector.dtype).eps * len(vector) * whole):
+        return False
+    basis[place] = vector / length
+    return True

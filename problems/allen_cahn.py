@@ -103,7 +103,7 @@ recipe = Recipe(
     network=KAN(8, 2, order=6, intervals=6),
     solver=Multilevel(
         coarse=LevenbergMarquardt(steps=60, patience=10),
-        inner=LevenbergMarquardt(steps=100, tolerance=1e-4),
+        inner=LevenbergMarquardt(steps=100, tolerance=8e-5),
         levels=2,
         oversampling=4,
     ),

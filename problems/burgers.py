@@ -57,10 +57,10 @@ def recipe(nu: float = 0.01 / pi) -> Recipe:
 
     if nu < WIDE:
         network = MLP(20, depth=3, activation="tanh", inputs=inputs)
-        solver = LevenbergMarquardt(steps=3000, tolerance=1e-5)
+        solver = LevenbergMarquardt(steps=3000, tolerance=9e-7)
         return Recipe(network=network, solver=solver, points=4000, rule="sobol", expect=1e-5)
     first = LevenbergMarquardt(steps=60, patience=5)
-    last = LevenbergMarquardt(steps=1000, tolerance=5e-5)
+    last = LevenbergMarquardt(steps=1000, tolerance=6e-6)
     solver = Multilevel(coarse=first, inner=last, levels=2, oversampling=4)
     network = KAN(6, depth=2, order=6, intervals=4, inputs=lambda x, t: inputs(x, t)[1:])
     return Recipe(network=network, solver=solver, points=5000, rule="sobol", expect=1e-5)

@@ -72,7 +72,7 @@ class Solve:
 def levenberg_marquardt(activation: str, error: float) -> Solve:
     """Poisson's sine with a network of at most 400 parameters."""
     network = MLP(16, 2, "tanh") if activation == "tanh" else MLP(90, 1, "sine", bandwidth=3)
-    solver = LevenbergMarquardt(steps=2000, tolerance=1e-8 if activation == "tanh" else 1e-9)
+    solver = LevenbergMarquardt(steps=2000, tolerance=2e-8 if activation == "tanh" else 3e-9)
     settings = {"network": network, "solver": solver, "points": 900, "expect": error}
     return Solve(f"poisson sine, {activation} mlp, lm", error, 60, "poisson", {}, settings)
 

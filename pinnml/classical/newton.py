@@ -8,20 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.sparse import csr_array
-from scipy.sparse.linalg import splu
 from torch import Tensor
 
+from pinnml.classical.linear import LinearSolver
 from pinnml.elements import Form
 from pinnml.elements.essential_conditions import Constraint
-from pinnml.errors import ProblemError
+from pinnml.run import free_bytes
 from pinnml.solvers import Status
 
 #: A step of this part of the fields, or a residual of this part of the first, is the last: more is round-off.
 LAST_STEP, LAST_RESIDUAL = 1e-9, 1e-12
-#: A pivot of this part of the largest is round-off.
-SINGULAR = 1e-12
 #: The shortest step, as a part of Newton's, that is tried.
 SHORTEST = 2.0**-12
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +33,18 @@ class Found:
 
 
 def newton(
-    form: Form, constraint: Constraint, start: Tensor, parameters: Mapping[str, float], *, steps: int = 50
+    form: Form,
+    constraint: Constraint,
+    start: Tensor,
+    parameters: Mapping[str, float],
+    *,
+    dimensions: int = 3,
+    steps: int = 50,
 ) -> Found:
     """Solve free^T F(fixed + free y) = 0 by damped Newton steps, from numbers `start` (N,) as far as they are free.
 
-    Raises ProblemError where the conditions leave fields undetermined.
+    dimensions: of the mesh. Raises ProblemError where the conditions leave fields undetermined, SettingsError where the
+    linear systems do not fit into memory.
     """
     y, device = constraint.free.T @ start.cpu().numpy(), start.device
 
@@ -50,8 +56,13 @@ def newton(
 
     r = residual(y)
     norms, status = [float(np.linalg.norm(r))], Status.STEPS
+    solve: LinearSolver | None = None
     for _ in range(steps):
-        step = _solved(constraint, form.jacobian(fields(y), parameters).to_scipy(), r)
+        matrix = form.jacobian(fields(y), parameters).to_scipy()
+        reduced = csr_array(constraint.free.T @ matrix @ constraint.free)
+        if solve is None or not solve.is_for(reduced):  # of a linear form the second step only refines
+            solve = LinearSolver(reduced, dimensions, free_bytes(CPU))
+        step = -solve(r)
         y, r = _damped(residual, y, step, norms[-1])
         norms.append(float(np.linalg.norm(r)))
         if not np.isfinite(norms[-1]):
@@ -61,21 +72,6 @@ def newton(
             status = Status.CONVERGED
             break
     return Found(fields(y), status, tuple(norms))
-
-
-def _solved(constraint: Constraint, matrix: csr_array, r: np.ndarray) -> np.ndarray:
-    """The step -(free^T J free)^-1 r."""
-    reduced = (constraint.free.T @ matrix @ constraint.free).tocsc()
-    try:
-        factors = splu(reduced, permc_spec="MMD_AT_PLUS_A")  # patterns are symmetric
-        pivots = np.abs(factors.U.diagonal())
-        if pivots.min(initial=np.inf) <= SINGULAR * pivots.max(initial=0.0):
-            raise RuntimeError("a matrix that is singular")
-        return -factors.solve(r)
-    except RuntimeError as error:
-        cure = "fix the fields somewhere on the boundary, or add a term without derivatives"
-        message, expected = "the weak form does not determine the fields", "conditions that determine every field"
-        raise ProblemError(message, expected=expected, got=error, cure=cure) from None
 
 
 def _damped(

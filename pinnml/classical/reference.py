@@ -87,7 +87,8 @@ def _answer(
 def _solved(problem: Problem, mesh: Mesh, elements: Mapping[str, Element]) -> tuple[Discretisation, Constraint, Found]:
     parts = Discretisation.build(problem, mesh, elements)
     form, held = parts.form(torch.device("cpu")), constraint(parts, essential(parts, parts.problem.terms))
-    return parts, held, newton(form, held, torch.zeros(parts.size, dtype=torch.float64), problem.parameters)
+    start = torch.zeros(parts.size, dtype=torch.float64)
+    return parts, held, newton(form, held, start, problem.parameters, dimensions=len(mesh.bounds))
 
 
 def _remarks(problem: Problem, held: Constraint) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import typer
 from rich.console import Console
 from rich.padding import Padding
@@ -14,6 +15,9 @@ from pinnml.cli.findings import check as look_over
 from pinnml.cli.script import load_script
 from pinnml.cli.terminal import NOT_GOOD, errors_told, results
 from pinnml.problem import Field
+from pinnml.run import free_bytes, shown
+
+CPU = torch.device("cpu")
 
 
 def check(script: ScriptPath, parameters: Parameters = None) -> None:
@@ -46,6 +50,7 @@ def print_findings(console: Console, findings: Findings) -> None:
         table.add_row("ansatz", "the fields come out of an ansatz, which may hold conditions exactly")
     kind = "linear" if findings.linear else "nonlinear"
     table.add_row("system", f"{kind} in the head, {findings.trainable} trainable parameters")
+    table.add_row("memory", f"about {shown(findings.memory)} for a solve, {shown(free_bytes(CPU))} free")
     console.print(table)
     console.print()
     console.print(_regions(findings))

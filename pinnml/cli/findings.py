@@ -16,7 +16,8 @@ from pinnml.elements import checked_mesh, elements_of
 from pinnml.errors import PinnmlError
 from pinnml.networks import Features, Network
 from pinnml.problem import WEAK_FORM, Field, Problem, bare_faces, sided
-from pinnml.run import Recipe, prepared
+from pinnml.run import Recipe, footprint, prepared
+from pinnml.solvers import LSGD
 from pinnml.system import Block
 from pinnml.system.weak import weak_residual
 from pinnml.verification import Trial, changes, trials, weak_trials
@@ -77,7 +78,7 @@ class Findings:
     """All that `check` finds.
 
     linear: whether the equations are linear in the network's last coefficients. trainable: how many numbers the
-    solver adjusts. warnings: plain sentences, none of them an error.
+    solver adjusts. memory: bytes that a solve takes, about. warnings: plain sentences, none of them an error.
     """
 
     problem: Problem
@@ -85,6 +86,7 @@ class Findings:
     equations: tuple[EquationFinding, ...]
     linear: bool
     trainable: int
+    memory: float
     warnings: tuple[str, ...] = ()
 
     @property
@@ -117,13 +119,15 @@ def check(problem: Problem, recipe: Recipe | None = None) -> Findings:
         for term, components, seen in zip(block.terms, block.components, changes(block), strict=True)
     }
     found = (*(equations[term.name] for term in problem.terms), *_weak_findings(problem, weak, names, reason))
-    at_points = (block for block in system.blocks if block.pairing is None)
+    at_points = [block for block in system.blocks if block.pairing is None]
+    points = {block.region: len(block) for block in at_points}
     return Findings(
         problem,
         tuple(RegionFinding(names[b.region], len(b), float(b.sample.weight.sum())) for b in at_points),
         found,
         linear=system.is_linear,
         trainable=system.n_params,
+        memory=footprint(system.network, recipe.solver or LSGD(), system.blocks, points).total,
         warnings=(*bare_faces(problem, weakly=recipe.tests is not None), *_small_misfits(found)),
     )
 

@@ -63,6 +63,9 @@ def solve(
     ] = False,
     steps: Annotated[int | None, typer.Option(metavar="N", help="At most so many steps.")] = None,
     seconds: Annotated[float | None, typer.Option(metavar="S", help="At most so many seconds.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", help="PyTorch's threads; if left out OMP_NUM_THREADS, or what is faster.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="cpu, cuda or cuda:N; the CPU if left out.")
     ] = None,
@@ -93,6 +96,7 @@ def solve(
         recipe = loaded.recipe(**values)
         if is_classical(solver, reference):
             unused = {"network": network, "points": points, "steps": steps, "seconds": seconds, "device": device}
+            unused["threads"] = threads
             unused |= {"tests": tests, "rule": rule, "expect": expect, "start": start}
             unused |= {"no-verify": True if no_verify else None}
             solution = by_elements(problem, recipe.elements, solver, reference, out, unused)
@@ -103,7 +107,7 @@ def solve(
             if tests is not None:
                 recipe = replace(recipe, tests=test_space(problem, recipe, tests))
             options: dict[str, Any] = {"start": begin, "verify": not no_verify, "seed": seed, "device": device}
-            options |= {"out": out, "progress": False if quiet or json else None}
+            options |= {"threads": threads, "out": out, "progress": False if quiet or json else None}
             solution = recipe.solve(problem, dtype=dtype_of(dtype), **options)
     _print(solution, json=json, quiet=quiet)
     unwritten = out is not None and solution.folder is None

@@ -8,5 +8,5 @@ from pinnml.networks.mlp import MLP
 from pinnml.networks.multichannel_mlp import MultichannelMLP
 from pinnml.networks.perceptron import Perceptron
 from pinnml.networks.registry import NETWORKS
-from pinnml.networks.settings import NetworkSettings
+from pinnml.networks.settings import NetworkSettings, Settings
 from pinnml.networks.wrapped import Wrapped

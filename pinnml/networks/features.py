@@ -43,6 +43,10 @@ class Features(Settings):
         """The same with half the functions, to compare with; None for one function."""
         return replace(self, count=self.count // 2) if self.count > 1 else None
 
+    def least_numbers(self, inputs: int, columns: int) -> int:
+        """Directions, phases, and the head's."""
+        return (inputs + 1) * self.count + (self.count + 1) * columns
+
     def _inputs(self, domain: Domain) -> Inputs:
         return Inputs(domain, self.inputs, self.extra)
 

@@ -57,6 +57,11 @@ class MLP(Settings):
         """The same with half the width, to compare with; None for one neuron."""
         return replace(self, width=self.width // 2) if self.width > 1 else None
 
+    def least_numbers(self, inputs: int, columns: int) -> int:
+        """Weights, biases, and the head's."""
+        hidden = (inputs + 1) * self.width + (self.depth - 1) * (self.width + 1) * self.width
+        return hidden + (self.width + 1) * columns
+
     def _basis_and_head(self, wanted: Specification) -> tuple[Perceptron, Tensor]:
         """The head is drawn with variance 2 / (k + columns)."""
         activation, init = self._chosen()

@@ -21,6 +21,8 @@ from pinnml.networks.spline_layers import NORMALISERS, SplineLayers
 from pinnml.validation import choice, flag, not_negative, positive, settle, whole_number
 
 FIRST = ("spline", "linear")
+#: Splines of higher order have lost their digits.
+HIGHEST_ORDER = 50
 #: Where the splines of inputs and of hidden values have their knots.
 INPUT_RANGE, HIDDEN_RANGE = (0.0, 1.0), (-1.0, 1.0)
 
@@ -46,6 +48,9 @@ class SplineNetwork(Settings):
         settle(self, flag, "bias", "spread")
         settle(self, not_negative, "roughness")
         settle(self, positive, "reach")
+        if self.order > HIGHEST_ORDER:
+            cure = "splines of order 4 to 12 serve; write order=8, and more intervals"
+            raise SettingsError("order", expected=f"at most {HIGHEST_ORDER}", got=self.order, cure=cure)
         super().__post_init__()
         for name, valid in (("first", FIRST), ("normalise", NORMALISERS)):
             choice(f"choice of {name}", getattr(self, name), valid)
@@ -64,6 +69,13 @@ class SplineNetwork(Settings):
     def halved(self) -> Self | None:
         """The same with half the nodes, to compare with; None for one node."""
         return replace(self, width=self.width // 2) if self.width > 1 else None
+
+    def least_numbers(self, inputs: int, columns: int) -> int:
+        """Weights of all layers; knots that are trained come on top."""
+        sizes = list(pairwise([inputs] + [self.width] * self.depth + [columns]))
+        splines = [n + self.order - 1 for n in self._intervals()]
+        per_edge = [1] * (self.first == "linear") + splines
+        return sum(before * each * after for (before, after), each in zip(sizes, per_edge, strict=True))
 
     def _basis_and_head(self, wanted: Specification) -> tuple[SplineLayers, Tensor]:
         linear, generator, knots = self.first == "linear", wanted.generator, self._knots()
@@ -94,8 +106,12 @@ class SplineNetwork(Settings):
     def _knots(self) -> list[Knots]:
         """The knots of every layer that has edge functions."""
         ranges = [INPUT_RANGE] * (self.first == "spline") + [HIDDEN_RANGE] * self.depth
-        each = self.intervals if isinstance(self.intervals, Sequence) else [self.intervals] * len(ranges)
-        return [Knots.uniform(*ends, n, self.order) for ends, n in zip(ranges, each, strict=True)]
+        return [Knots.uniform(*ends, n, self.order) for ends, n in zip(ranges, self._intervals(), strict=True)]
+
+    def _intervals(self) -> Sequence[int]:
+        """Those of every layer that has edge functions."""
+        layers = self.depth + (self.first == "spline")
+        return self.intervals if isinstance(self.intervals, Sequence) else [self.intervals] * layers
 
     @abstractmethod
     def _edges(self, knots: Knots, inputs: int, outputs: int | None) -> Edges:

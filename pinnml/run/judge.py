@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 
+from pinnml.deadline import NEVER, Deadline, OutOfTimeError
 from pinnml.domains import Points
 from pinnml.errors import PinnmlError
 from pinnml.networks import Network
@@ -17,10 +19,13 @@ from pinnml.run.loop import Loop
 from pinnml.run.preparation import unseen_by
 from pinnml.run.request import Request
 from pinnml.solvers import Status
+from pinnml.system import System
 from pinnml.verification import Verification, missing_conditions, replaced, unmet, verify
 
 #: Random points that tell whether a field is zero.
 FEW = 100
+#: Seconds that a second solve has at least, where the first one's are limited.
+LEAST_SECONDS = 10.0
 #: The functions of a second solve are drawn from a stream of their own.
 SECOND_STREAM = 5 * 2**31
 
@@ -42,7 +47,7 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         status=status,
         relative_l2=relative_errors,
         held_out=held_out.rms(theta),
-        training=system.rms(theta),
+        training=system.rms_of(rows),
         relative=held_out.relative(theta),
         shares={name: float(rows[place].square().sum()) / total for name, place in system.rows.items()},
         expected=record["expect"],
@@ -58,6 +63,7 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         warnings=(
             *bare_faces(system.problem, weakly=record["tests"] is not None),
             *_search_ended(loop.notes, network.basis.size),
+            *_late(loop),
         ),
         seed=record["seed"],
         device=record["device"],
@@ -74,18 +80,34 @@ def check_of(loop: Loop, status: Status, request: Request) -> Verification | Non
     """What a second solve says of where the loop stands; None where none was wanted, or there is nothing to say.
 
     Scattered points have no others to be solved on. Interrupted, a second solve says nothing either; and one that fails
-    does not cost the solution, but is noted.
+    does not cost the solution, but is noted. Where the first had a limit of time it may take as long again.
     """
     unsound = status in (Status.INTERRUPTED, Status.NOT_FINITE)
     if not request.verify or unsound or isinstance(request.problem.domain, Points):
         return None
+    limit, anew = request.solver.seconds, unseen_by(request)
+    budget = None if limit is None else max(limit, LEAST_SECONDS)
+    deadline = NEVER if budget is None else Deadline(time.perf_counter() + budget)
+
+    def timely(network: Network, points: int) -> System:
+        return anew(network, points).within(deadline)
+
     try:
-        return verify(loop.system, loop.theta, unseen_by(request), request.seed + SECOND_STREAM)
+        return verify(loop.system, loop.theta, timely, request.seed + SECOND_STREAM)
+    except OutOfTimeError:
+        loop.notes["estimate"] = f"not within {budget:.3g} s"
     except KeyboardInterrupt:
-        return None
+        pass
     except PinnmlError as error:
         loop.notes["second solve"] = f"failed: {str(error).partition(chr(10))[0]}"
-        return None
+    return None
+
+
+def _late(loop: Loop) -> tuple[str, ...]:
+    """A sentence where a second solve ran out of time."""
+    late = loop.notes.get("estimate")
+    cure = "give the solve more seconds, or verify=False"
+    return () if late is None else (f"the error was not estimated: the second solve did not end {late} ({cure})",)
 
 
 def _checked(check: Verification | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnml.deadline import NEVER, Deadline, OutOfTimeError
 from pinnml.solvers import Report, Solver, Status, Step
 from pinnml.system import System
 
@@ -108,8 +110,25 @@ class Loop:
 
     def run(self) -> Status:
         """Step until the solver is done, a limit is met, or something breaks."""
+        self._within(self.deadline)
+        try:
+            return self._run()
+        finally:
+            self._within(NEVER)
+
+    @property
+    def deadline(self) -> Deadline:
+        """When the solver's time is over."""
+        return NEVER if self.solver.seconds is None else Deadline(self.started + self.solver.seconds)
+
+    def _within(self, deadline: Deadline) -> None:
+        self.at = replace(self.at, system=self.system.within(deadline))
+
+    def _run(self) -> Status:
         try:
             status = self._stepped()
+        except OutOfTimeError:
+            status = Status.SECONDS
         except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
             status = self._returned(Status.NOT_FINITE)
         except KeyboardInterrupt:
@@ -122,7 +141,8 @@ class Loop:
         if self.at.status is not None and self.at.by_solver:
             return self.at.status
         if self.at.best is None:
-            with torch.no_grad():
+            loss = math.inf
+            with torch.no_grad(), suppress(OutOfTimeError):  # a solver may still do something in no time
                 loss = float(self.system.loss(self.theta))
             best = Step(self.system, self.theta, None, Report(loss))
             self.at = replace(self.at, state=self.solver.init(self.system, self.theta), best=best)
@@ -135,7 +155,7 @@ class Loop:
             if not _comparable(step, best) or step.report.loss <= best.report.loss:
                 best = step
             report = step.report
-            ended = report.status is not None
+            ended = report.status not in (None, Status.SECONDS)
             self.at = Standing(
                 step.system, step.theta, step.state, at.steps + 1, report.loss, best, report.status, by_solver=ended
             )

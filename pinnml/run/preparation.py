@@ -16,9 +16,10 @@ from pinnml.problem import Problem, Term, check_data, counts, drawn, held_out_sa
 from pinnml.results import Solution
 from pinnml.run.loop import Callback, Loop, Standing
 from pinnml.run.measurement import measure_of
+from pinnml.run.memory import check_network, footprint, free_bytes
 from pinnml.run.recipe import Recipe
 from pinnml.run.request import Request
-from pinnml.solvers import Solver
+from pinnml.solvers import LBFGS, Adam, Solver
 from pinnml.system import System, check_interfaces, check_switches
 from pinnml.system.weak import WeakResidual, weak_residuals
 from pinnml.verification import Anew
@@ -29,6 +30,8 @@ HELD_OUT_STREAM = 2**31
 UNSEEN_STREAM = 3 * 2**31
 #: Collocation points in the interior at least, where their number is left open.
 FEWEST_POINTS = 500
+#: What is at least this part of what is free is looked at more closely, on so many points of a region.
+FEAR, FEW = 10, 8
 
 
 def prepared(problem: Problem, recipe: Recipe) -> System:
@@ -40,18 +43,38 @@ def prepared_system(request: Request) -> System:
     """The system with a network built, points drawn, equations tried."""
     problem, recipe, generator = request.problem, request.recipe, torch.Generator().manual_seed(request.seed)
     check_data(problem)
+    free = free_bytes(request.device)
     if request.start is None:
+        check_network(request.network, len(problem.domain.axes.names), problem.columns, free)
         network = request.network.build(problem.domain, problem.columns, generator, request.dtype, request.device)
     else:
         network = _network_of(request.start, request.device, request.dtype)
     weak, unseen = (None, None) if recipe.tests is None else weak_residuals(problem, recipe.tests)
-    wanted = counts(problem, recipe.points or _default_points(network, request.solver), _terms(problem, weak))
+    points = recipe.points or _default_points(network, request.solver, problem.columns)
+    wanted = counts(problem, points, _terms(problem, weak))
+    _check_memory(request, network, wanted, weak, free)
     system = _collocated(request, network, wanted, generator, weak)
     check_switches(problem, network, system.blocks)
     check_interfaces(problem, network, system.blocks)
     generator = torch.Generator().manual_seed(request.seed + HELD_OUT_STREAM)
     held_out = {region: held_out_sample(problem, region, n, generator) for region, n in wanted.items()}
     return system.with_held_out(system.on(held_out, () if unseen is None else unseen.parts))
+
+
+def _check_memory(
+    request: Request, network: Network, wanted: Mapping[str, int], weak: WeakResidual | None, free: float
+) -> None:
+    """Raise SettingsError for what cannot fit; where it is near, the equations are tried on a few points for it."""
+    solver, points = request.solver, sum(wanted.values())
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    least = points * network.coef.shape[1], parameters * solver.growth, network.coef.numel() * solver.growth
+    if FEAR * 8 * (solver.numbers(*least) + points * network.inputs.size) < free:
+        return
+    few = dict.fromkeys(wanted, FEW)
+    blocks = _collocated(request, network, few, torch.Generator().manual_seed(request.seed), weak).blocks
+    fewer = f"fewer points than {wanted.get('interior', points)}, or a smaller network"
+    cure = fewer if isinstance(solver, (Adam, LBFGS)) else f"{fewer}; LBFGS() and Adam() need no Jacobian"
+    footprint(network, solver, blocks, wanted).check(free, f"choose {cure}")
 
 
 def unseen_by(request: Request) -> Anew:
@@ -120,9 +143,14 @@ def _network_of(start: Solution, device: torch.device, dtype: torch.dtype) -> Ne
     return network
 
 
-def _default_points(network: Network, solver: Solver) -> int:
-    """Six for each basis function; where functions are local, three for every parameter, of the level to come."""
-    size = 6 * network.basis.size
+def _default_points(network: Network, solver: Solver, columns: int) -> int:
+    """Six for each basis function; where functions are local, three for every parameter, of the level to come.
+
+    Where a Jacobian is formed, as many as give three rows for every parameter: about one a point for each column.
+    """
+    size, parameters = 6 * network.basis.size, sum(parameter.numel() for parameter in network.parameters())
     if network.basis.resolution is not None:
-        size = max(size, 3 * sum(parameter.numel() for parameter in network.parameters()))
+        size = max(size, 3 * parameters)
+    elif solver.forms_jacobian:
+        size = max(size, math.ceil(3 * parameters / columns))
     return max(size * solver.growth, FEWEST_POINTS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from pinnml.elements import elements_of
 from pinnml.networks import Network
 from pinnml.problem import WEAK_FORM
@@ -28,6 +30,7 @@ def record_of(request: Request, system: System) -> dict[str, Any]:
         "device": str(request.device),
         "dtype": str(request.dtype).removeprefix("torch."),
         "expect": recipe.expect,
+        "threads": torch.get_num_threads(),
     }
 
 

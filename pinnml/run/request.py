@@ -25,6 +25,7 @@ class Request:
     """A problem, a recipe for it, and what belongs to this one run: seed, device, dtype, and where it begins.
 
     start: a solution to go on from, with its own network. verify: whether a second solve estimates the error.
+    threads: PyTorch's, None for what is faster.
     """
 
     problem: Problem
@@ -34,6 +35,7 @@ class Request:
     dtype: torch.dtype
     start: Solution | None = None
     verify: bool = True
+    threads: int | None = None
 
     @classmethod
     def checked(
@@ -46,6 +48,7 @@ class Request:
         dtype: Any = torch.float64,
         start: Any = None,
         verify: Any = True,
+        threads: Any = None,
     ) -> Request:
         """The request, if all of it can be. Raises ProblemError, SettingsError or DeviceError."""
         check_problem(problem)
@@ -53,7 +56,8 @@ class Request:
         or_none(of_kind)("start", start, Solution, "a Solution", 'start=pinnml.load("runs/first/checkpoint.pt")')
         if start is not None:
             _check_start(problem, recipe.network, start)
-        return cls(problem, recipe, seed, _device(device), _float(dtype), start, flag("verify", verify))
+        verify, threads = flag("verify", verify), or_none(whole_number)("threads", threads)
+        return cls(problem, recipe, seed, _device(device), _float(dtype), start, verify, threads)
 
     @property
     def network(self) -> NetworkSettings:

@@ -24,6 +24,7 @@ from pinnml.run.record import record_of
 from pinnml.run.request import Request, check_problem
 from pinnml.run.resume import gone_on, is_over
 from pinnml.run.signals import interruptible
+from pinnml.run.threads import settle_threads, threads_put_back
 from pinnml.solvers import Solver
 from pinnml.system.weak import TestSpace
 from pinnml.validation import flag, of_kind, or_none, shown
@@ -47,23 +48,26 @@ def solve(
     tests: TestSpace | None = None,
     verify: bool = True,
     progress: bool | None = None,
+    threads: int | None = None,
 ) -> Solution:
     """Find fields that satisfy the problem's equations; the verdict on the solution says how well.
 
     network: settings such as MLP(...) or Features(...); by default 400 sine features. solver: by default LSGD().
-    points: collocation points in the interior (by default six for each basis function, and three for each parameter of
-    a KAN), or a mapping region -> number. seed: the one source of randomness. device: by default the CPU. dtype:
-    float64, or float32 for gradient solvers. out: a folder for settings, history, verdict, checkpoint, fields and
-    picture, which is this run's alone; without it nothing is written. resume: the folder of a run that a signal or a
-    limit has ended, to go on with it, bit for bit on the CPU as if it had not; all else is given as it was then, but
-    for limits, which count from the beginning. callback: called with a `Progress` after every step; returning True ends
-    the solve. start: a solution of the same fields on the same domain to go on from, with its own network, so that
-    `network` is left out, and from its trainable parameters. rule: how points are drawn: chebyshev (dense towards the
-    faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the verdict. tests: the
-    functions with which the problem's weak form is tested; then it stands for all equations but those for values on the
-    boundary, integrals and measurements. verify: whether a second solve, of which the callback hears nothing, estimates
-    the error and tells what the equations determine. progress: whether a line on stderr shows how the solve goes; None
-    shows it in a terminal and in a notebook, and nowhere else.
+    points: collocation points in the interior (by default six for each basis function, three for each parameter of a
+    KAN, or where a Jacobian is formed), or a mapping region -> number. seed: the one source of randomness. device: by
+    default the CPU. dtype: float64, or float32 for gradient solvers. out: a folder for settings, history, verdict,
+    checkpoint, fields and picture, which is this run's alone; without it nothing is written. resume: the folder of a
+    run that a signal or a limit has ended, to go on with it, bit for bit on the CPU as if it had not; all else is given
+    as it was then, but for limits, which count from the beginning. callback: called with a `Progress` after every step;
+    returning True ends the solve. start: a solution of the same fields on the same domain to go on from, with its own
+    network, so that `network` is left out, and from its trainable parameters. rule: how points are drawn: chebyshev
+    (dense towards the faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the
+    verdict. tests: the functions with which the problem's weak form is tested; then it stands for all equations but
+    those for values on the boundary, integrals and measurements. verify: whether a second solve, of which the callback
+    hears nothing, estimates the error and tells what the equations determine. progress: whether a line on stderr shows
+    how the solve goes; None shows it in a terminal and in a notebook, and nowhere else. threads: PyTorch's for this
+    solve; by default those that the caller has set (OMP_NUM_THREADS, torch.set_num_threads), else one or all, whichever
+    is faster at its first work. Runs are equal bit for bit at equal threads.
 
     Raises ProblemError and its kin where the problem does not hold together, SettingsError and DeviceError for
     options that cannot be. A solve that goes wrong numerically does not raise: its status says so. Nor does one that
@@ -75,6 +79,7 @@ def solve(
     check_problem(problem)
     recipe = Recipe(network, solver, points, expect, rule, tests=tests)
     options = {"seed": seed, "device": device, "dtype": dtype, "start": start, "verify": verify}
+    options["threads"] = threads
     return _solved(problem, recipe, out=out, resume=resume, callback=callback, progress=progress, **options)
 
 
@@ -113,7 +118,8 @@ def _solved(
     if recipe.tests is None:
         check_posed_at_points(problem)
     or_none(flag)("progress", progress)
-    with interruptible() as interruptions, followed(problem.name or "solve", callback, progress) as callback:
+    watched = followed(problem.name or "solve", callback, progress)
+    with interruptible() as interruptions, watched as callback, threads_put_back():
         if folder is None:
             return _ended(begun(request, callback), request)
         with workplace(folder, resume is not None) as place:
@@ -150,6 +156,8 @@ def _kept(loop: Loop, keeper: Keeper) -> Solution:
 
 def _ended(loop: Loop, request: Request, keeper: Keeper | None = None) -> Solution:
     """The solution at the end of the loop, judged."""
+    if loop.at.best is None:  # a run that goes on has the threads of then
+        settle_threads(request.threads, loop.solver, loop.system.within(loop.deadline), loop.theta)
     status = loop.run()
     seconds = loop.seconds()
     loop.record()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 
 import torch
 
-from pinnml.networks import Network, Perceptron
+from pinnml.deadline import OutOfTimeError
+from pinnml.networks import Basis, Network, Perceptron
 from pinnml.networks.initialisation import Ridges
 from pinnml.solvers.head import fit_head
 from pinnml.system import System
@@ -33,32 +35,47 @@ UNRESOLVED = 1e-2
 
 def searchable(system: System) -> Ridges | None:
     """The ridge functions whose bandwidth or activation the network leaves for the solver to choose, or None."""
-    basis = system.network.basis
-    return basis.ridges if isinstance(basis, Perceptron) and basis.ridges and basis.ridges.searched else None
+    ridges = ridges_of(system.network.basis)
+    return ridges if ridges is not None and ridges.searched else None
+
+
+def ridges_of(basis: Basis) -> Ridges | None:
+    """The ridge functions of a one-layer basis as they were drawn, or None."""
+    return basis.ridges if isinstance(basis, Perceptron) else None
 
 
 def best_ridges(system: System, ridges: Ridges) -> tuple[Ridges, float]:
     """The ridge functions with the bandwidth and activation whose held-out residual is least on a subsample, and that.
 
     A coordinate search: an isotropic scan first, then one group of inputs at a time (those that depend on the same
-    coordinates move together) in the direction that gains most, coarse factors before fine ones.
+    coordinates move together) in the direction that gains most, coarse factors before fine ones. It ends, with the best
+    so far, where the system's time is over.
     """
     count = min(ridges.directions.shape[1], FEATURES)
     small = system.subset(2 * count)
     small = small.with_held_out(system.held_out.subset(count)) if system.held_out else small
-    cache: dict[tuple[str, tuple[float, ...]], float] = {}
+    cache: dict[tuple[str, tuple[float, ...]], tuple[float, Ridges]] = {}
 
     def score(candidate: Ridges) -> float:
         key = (candidate.activation, tuple(candidate.bandwidth.tolist()))
         if key not in cache:
-            cache[key] = _score(small, candidate.thinned(count))
-        return cache[key]
+            cache[key] = _score(small, candidate.thinned(count)), candidate
+        return cache[key][0]
 
+    try:
+        return _best(ridges, system.network.inputs.groups, score)
+    except OutOfTimeError:
+        left, best = min(cache.values(), key=lambda scored: scored[0], default=(math.inf, ridges))
+        return best, left
+
+
+def _best(ridges: Ridges, groups: list[list[int]], score: Callable[[Ridges], float]) -> tuple[Ridges, float]:
+    """The search itself."""
     best = ridges
     for activation in ACTIVATIONS if "activation" in ridges.searched else (ridges.activation,):
         candidate = replace(ridges, activation=activation)
         if "bandwidth" in ridges.searched:
-            candidate = _best_bandwidth(candidate, system.network.inputs.groups, score)
+            candidate = _best_bandwidth(candidate, groups, score)
         best = min(best, candidate, key=score)
     return best, score(best)
 

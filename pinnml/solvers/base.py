@@ -82,6 +82,15 @@ class Solver(ABC):
         """What a solve may multiply the size of a network by."""
         return 1
 
+    @property
+    def forms_jacobian(self) -> bool:
+        """Whether it forms the Jacobian with respect to all of theta, and so wants more rows than parameters."""
+        return False
+
+    def numbers(self, rows: int, parameters: int, head: int) -> float:
+        """How many numbers it holds at once, about, of so many residuals and parameters, of which the head has some."""
+        return 6.0 * parameters
+
     @abstractmethod
     def init(self, system: System, theta: Tensor) -> Any:
         """The state before the first step."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnml.deadline import OutOfTimeError
 from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
 from pinnml.solvers.packing import own
 from pinnml.system import System
@@ -120,6 +121,10 @@ class LBFGS(Solver):
     memory: int = 100
     patience: int = 25
 
+    def numbers(self, rows: int, parameters: int, head: int) -> float:
+        """The pairs that are kept."""
+        return (2.0 * self.memory + 8) * parameters
+
     def __post_init__(self) -> None:
         super().__post_init__()
         settle(self, whole_number, "inner", "memory", "patience")
@@ -143,15 +148,27 @@ class LBFGS(Solver):
 
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """`inner` iterations."""
+        before = state.parameter.detach().clone()
+        best = state.losses[-1], before
 
         def closure() -> float:
+            nonlocal best
             loss, gradient = system.loss_and_gradient(state.parameter)
             if not bool(torch.isfinite(loss) & torch.isfinite(gradient).all()):
                 loss, gradient = WALL * state.losses[-1], torch.zeros_like(gradient)
             state.parameter.grad = gradient
+            if float(loss) < best[0]:
+                best = float(loss), state.parameter.detach().clone()
             return float(loss)
 
-        before = state.parameter.detach().clone()
+        try:
+            loss = self._iterated(state, before, closure)
+        except OutOfTimeError:
+            return Step(system, best[1], state, Report(best[0], Status.SECONDS))
+        return _after(system, state, loss, self.patience)
+
+    def _iterated(self, state: State, before: Tensor, closure: Callable[[], float]) -> float:
+        """The loss after `inner` iterations."""
         state.optimiser.step(closure)
         loss = closure()
         if loss == state.losses[-1] or not math.isfinite(loss):
@@ -161,7 +178,7 @@ class LBFGS(Solver):
             closure()
             state.optimiser.step(closure)
             loss = closure()
-        return _after(system, state, loss, self.patience)
+        return loss
 
     def carried(self, state: State, system: System, theta: Tensor, prolong: Callable[[Tensor], Tensor]) -> State:
         """The pairs of steps and gradient differences on the finer level: what is known of the curvature stays known.

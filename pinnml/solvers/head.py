@@ -65,7 +65,7 @@ def fit_head(
     if damping:
         penalty = math.sqrt(damping) * torch.eye(j.shape[1], dtype=j.dtype, device=j.device)
         j, r = torch.cat([j, penalty]), torch.cat([r, math.sqrt(damping) * start[system.head]])
-    revealed = RankRevealed(triangle(j, -r))
+    revealed = RankRevealed(triangle(j, -r, deadline=system.deadline), system.deadline)
     steps = [(cutoff, revealed.solve(cutoff)) for cutoff in cutoffs]
     if system.is_linear:
         cutoff, best = steps[0] if len(steps) == 1 else min(steps, key=_judge(system, start))

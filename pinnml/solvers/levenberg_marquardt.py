@@ -16,6 +16,7 @@ from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, st
 from pinnml.solvers.head import balancing_weights
 from pinnml.solvers.packing import packed_fields, unpacked_fields
 from pinnml.solvers.trust_region import half_square, longest_good_step
+from pinnml.solvers.units import columns, measured
 from pinnml.system import System
 from pinnml.validation import flag, fraction, not_negative, positive, settle, whole_number
 
@@ -46,11 +47,12 @@ class Schedule:
 
 @dataclass(frozen=True)
 class State:
-    """What is carried from step to step: the trust radius, and the history of losses and dampings."""
+    """What is carried from step to step: trust radius, history of losses and dampings, units of the outputs."""
 
     radius: float = 1.0
     losses: tuple[float, ...] = ()
     dampings: tuple[float, ...] = ()
+    units: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +64,10 @@ class LevenbergMarquardt(Solver):
     and scheduled damping, which are taken as they come. rebalance: the exponent with which the weights of
     equations follow their share of the loss, 0 for none. balance: weight the equations at the first step so that
     their rows are equally long for the head, as LSGD does; the user's own weights stay on top. tolerance: the
-    relative residual |r| / |r_0| at which to stop. patience: the steps within which the loss must fall by a tenth.
-    mu is measured against J^T J of rows scaled as in System: rows scaled by c need c^2 mu.
+    relative residual (see `System.relative`) at which the solve ends. patience: the steps within which the loss must
+    fall by a tenth. A constant or scheduled mu is measured against J^T J of rows scaled as in System: rows scaled by c
+    need c^2 mu. With a trust region rows and columns are measured in units of the problem (see `units.measured`), so
+    that a change of units changes nothing.
 
     Sources: arXiv:2607.02194 (trust region, targets, rebalancing), arXiv:2601.03162 (constant and scheduled
     damping, kernel form), arXiv:1201.5885 (geodesic acceleration).
@@ -76,7 +80,7 @@ class LevenbergMarquardt(Solver):
     rate: float = 1.0
     rebalance: float = 0.0
     balance: bool = False
-    tolerance: float = 1e-13
+    tolerance: float = 1e-8
     patience: int = 50
 
     def __post_init__(self) -> None:
@@ -92,13 +96,22 @@ class LevenbergMarquardt(Solver):
             cure = "leave it out for the trust region, or write a number, such as damping=1e-3"
             raise SettingsError("damping", expected=expected, got=repr(self.damping), cure=cure)
 
+    @property
+    def forms_jacobian(self) -> bool:
+        """At every step."""
+        return True
+
+    def numbers(self, rows: int, parameters: int, head: int) -> float:
+        """The Jacobian, its orthogonal factor, and what belongs to the smaller side."""
+        return 3.0 * rows * parameters + 5.0 * min(rows, parameters) ** 2
+
     def init(self, system: System, theta: Tensor) -> State:
         """A radius of one, which the first step corrects."""
         return State()
 
     def carried(self, state: State, system: System, theta: Tensor, prolong: Callable[[Tensor], Tensor]) -> State:
-        """The radius stays, and the loss at the start, against which the tolerance is measured."""
-        return State(state.radius, state.losses[:1])
+        """The radius stays, the loss at the start, and the units."""
+        return State(state.radius, state.losses[:1], units=state.units)
 
     def packed(self, state: State) -> dict[str, Any]:
         """All of it."""
@@ -110,6 +123,9 @@ class LevenbergMarquardt(Solver):
 
     def step(self, system: System, theta: Tensor, state: State) -> Step:
         """One factorisation, and the best step that it offers."""
+        units = state.units
+        if units is None and self.damping == "trust-region":
+            units, system, theta = measured(system, theta)
         if self.balance and not state.losses:
             system = system.with_weights(balancing_weights(system, system.jacobian(theta, system.head)))
         if self.rebalance:
@@ -117,13 +133,15 @@ class LevenbergMarquardt(Solver):
         r, j = system.linearise(theta)
         losses = state.losses or (half_square(r),)
         gram = half_square(r) > GRAM_LIMIT**2 * losses[0]
-        steps = damped_steps(j, r, gram=gram)
-        if self.damping != "trust-region":
-            return self._prescribed(system, theta, losses, steps)
+        if units is None:
+            return self._prescribed(system, theta, losses, damped_steps(j, r, gram=gram, deadline=system.deadline))
+        scale = columns(system, j, units)
+        steps = damped_steps(j.mul_(scale), r, gram=gram, deadline=system.deadline)
 
         def evaluate(step: Tensor) -> tuple[Tensor, Tensor]:
+            moved = theta + scale * step
             with torch.no_grad():
-                return system.residual(theta + step), theta + step
+                return system.residual(moved), moved
 
         target = self.final_target if _is_near(state.dampings) else self.target
         trial = longest_good_step(steps, evaluate, r, state.radius, target, bent=True)
@@ -131,9 +149,9 @@ class LevenbergMarquardt(Solver):
             status = end_of_descent(system, theta)
             return Step(system, theta, state, Report(half_square(r), status, {"radius": state.radius}))
         radius = min(trial.radius, 2 * steps.length(trial.damping))
-        state = State(radius, (*losses, trial.loss), (*state.dampings, trial.damping))
+        state = State(radius, (*losses, trial.loss), (*state.dampings, trial.damping), units)
         notes = {"damping": trial.damping, "radius": radius, "gain ratio": trial.ratio}
-        return Step(system, trial.outcome, state, Report(trial.loss, self._status(state.losses), notes))
+        return self._after(system, trial.outcome, state, notes)
 
     def _prescribed(self, system: System, theta: Tensor, losses: tuple[float, ...], steps: DampedSteps) -> Step:
         """A step of constant or scheduled damping, taken as it comes."""
@@ -141,13 +159,17 @@ class LevenbergMarquardt(Solver):
         theta = theta + self.rate * steps.step(max(damping, steps.floor))
         with torch.no_grad():
             loss = half_square(system.residual(theta))
-        losses = (*losses, loss)
-        return Step(system, theta, State(losses=losses), Report(loss, self._status(losses), {"damping": damping}))
+        return self._after(system, theta, State(losses=(*losses, loss)), {"damping": damping})
 
-    def _status(self, losses: tuple[float, ...]) -> Status | None:
-        if losses[-1] <= self.tolerance**2 * losses[0]:
-            return Status.CONVERGED
-        return Status.STALLED if stalled(losses, self.patience) else None
+    def _after(self, system: System, theta: Tensor, state: State, notes: dict[str, float]) -> Step:
+        """What to carry on and report after a step."""
+        worst = max(system.relative(theta).values())
+        status = None
+        if worst <= self.tolerance:
+            status = Status.CONVERGED
+        elif stalled(state.losses, self.patience):
+            status = Status.STALLED
+        return Step(system, theta, state, Report(state.losses[-1], status, {**notes, "relative residual": worst}))
 
 
 def rebalanced(system: System, theta: Tensor, exponent: float) -> System:

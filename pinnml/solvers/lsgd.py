@@ -9,14 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnml.deadline import NEVER, OutOfTimeError
 from pinnml.errors import SettingsError
 from pinnml.linalg import damped_steps
-from pinnml.solvers.bandwidth_search import SCAN, best_ridges, searchable, with_ridges
+from pinnml.solvers.bandwidth_search import FEATURES, SCAN, best_ridges, ridges_of, searchable, with_ridges
 from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
 from pinnml.solvers.head import CUTOFFS, HeadFit, fit_head
 from pinnml.solvers.packing import own, packed_fields, unpacked_fields
-from pinnml.solvers.quasi_newton import Memory
+from pinnml.solvers.quasi_newton import MEMORY, Memory
 from pinnml.solvers.trust_region import longest_good_step
+from pinnml.solvers.units import parameter_units
 from pinnml.system import System
 from pinnml.validation import choice, flag, fraction, not_negative, or_none, positive, settle, whole_number
 
@@ -29,6 +31,8 @@ HEAD_ITERATIONS = 3
 THIRDS = 12
 #: A step on the problem's own parameters that leaves more than this part of the loss gives way to the basis.
 ENOUGH = 0.9
+#: The part of the time that the search may take.
+SEARCH_SHARE = 0.5
 #: The gain ratio that variable projection aims at.
 TARGET = 0.2
 
@@ -86,6 +90,16 @@ class LSGD(Solver):
         settle(self, whole_number, "patience")
         settle(self, positive, "rate")
 
+    @property
+    def forms_jacobian(self) -> bool:
+        """Only to project the head out of it."""
+        return self.hidden == "gauss-newton"
+
+    def numbers(self, rows: int, parameters: int, head: int) -> float:
+        """The Jacobian that is factorised, three times, and its triangle; moves of the basis and their gradients."""
+        columns = parameters if self.hidden == "gauss-newton" else head
+        return 3.0 * rows * columns + 5.0 * columns**2 + 2.0 * MEMORY * parameters * (self.hidden == "gradient")
+
     def init(self, system: System, theta: Tensor) -> State:
         """Nothing yet: the first step searches and fits."""
         return State()
@@ -128,17 +142,35 @@ class LSGD(Solver):
         notes: dict[str, float | int | str] = {}
         ridges = searchable(system) if self.search else None
         if ridges is not None:
-            ridges, left = best_ridges(system, ridges)
+            search = system.within(system.deadline.part(SEARCH_SHARE))
+            ridges, left = best_ridges(search, ridges)
+            if search.deadline.left <= 0:
+                notes["search"] = "ended by the limit of time"
             system = with_ridges(system, replace(ridges, searched=()))
             theta = system.initial()
             notes["bandwidth"] = " ".join(f"{value:.3g}" for value in ridges.bandwidth.tolist())
             notes["activation"] = ridges.activation
-            notes["search left"] = left
+            if math.isfinite(left):
+                notes["search left"] = left
             if float(ridges.bandwidth.max()) >= SCAN[-1] and left > self.tolerance:
                 notes["search ended at"] = SCAN[-1]
         cutoffs = CUTOFFS if self.cutoff is None else (self.cutoff,)
-        fit = fit_head(system, theta, cutoffs=cutoffs, damping=self.damping, balance=self.balance)
+        try:
+            fit = fit_head(system, theta, cutoffs=cutoffs, damping=self.damping, balance=self.balance)
+        except OutOfTimeError:
+            return self._first_of_few(system, state, notes)
         return self._after(state, fit, **notes)
+
+    def _first_of_few(self, system: System, state: State, notes: dict[str, float | int | str]) -> Step:
+        """The fit of a few ridge functions on a few samples, for want of time: the last step. Else OutOfTimeError."""
+        ridges = ridges_of(system.network.basis)
+        if ridges is None or ridges.directions.shape[1] <= FEATURES:
+            raise OutOfTimeError
+        whole = with_ridges(system, ridges.thinned(FEATURES))
+        few = whole.subset(2 * FEATURES).within(NEVER)
+        fit = fit_head(few, few.initial(), cutoffs=CUTOFFS[-1:], damping=self.damping, balance=self.balance)
+        whole = whole.with_weights(fit.system.weights)
+        return Step(whole, fit.theta, state, Report(fit.loss, Status.SECONDS, {**notes, "functions": FEATURES}))
 
     def _fit(self, system: System, theta: Tensor, cutoff: float, iterations: int = 1) -> HeadFit:
         fit = fit_head(system, theta, cutoffs=(cutoff,), damping=self.damping)
@@ -192,16 +224,23 @@ class LSGD(Solver):
         system = fit.system
         j = system.jacobian(fit.theta, slice(part.start, system.head.stop))
         head, hidden = j[:, part.stop - part.start :], j[:, : part.stop - part.start]
+        units = torch.ones(hidden.shape[1], dtype=j.dtype, device=j.device)
+        if system.problem.parameters:
+            place = slice(system.own.start - part.start, system.own.stop - part.start)
+            longest = float(torch.linalg.vector_norm(head, dim=0).max())
+            units[place] = parameter_units(system, hidden[:, place], longest)
         if self.damping:
             penalty = math.sqrt(self.damping) * torch.eye(head.shape[1], dtype=j.dtype, device=j.device)
             head = torch.cat([head, penalty])
             hidden = torch.cat([hidden, hidden.new_zeros((len(penalty), hidden.shape[1]))])
+        few, many = sorted(j.shape)
+        system.deadline.forecast(8 * many * few**2)
         reach = _orthonormal(head, fit.cutoff)
-        steps = damped_steps(hidden - reach @ (reach.mT @ hidden), fit.rows, gram=True)
+        steps = damped_steps((hidden - reach @ (reach.mT @ hidden)) * units, fit.rows, gram=True)
 
         def evaluate(step: Tensor) -> tuple[Tensor, HeadFit]:
             moved = fit.theta.clone()
-            moved[part] += step
+            moved[part] += units * step
             trial = self._fit(system, moved, fit.cutoff, iterations=HEAD_ITERATIONS)
             return trial.rows, trial
 

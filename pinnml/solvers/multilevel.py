@@ -89,6 +89,15 @@ class Multilevel(Solver):
         """What refinement everywhere multiplies the size of a network by."""
         return 2 ** (self.levels - 1)
 
+    @property
+    def forms_jacobian(self) -> bool:
+        """Whether the solver of any level does."""
+        return any(self._solver(level).forms_jacobian for level in range(self.levels))
+
+    def numbers(self, rows: int, parameters: int, head: int) -> float:
+        """Those of the last level's solver."""
+        return self.inner.numbers(rows, parameters, head)
+
     def init(self, system: System, theta: Tensor) -> State:
         """The coarsest level. Raises SettingsError for a network that cannot be refined."""
         basis = system.network.basis

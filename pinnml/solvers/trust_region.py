@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
+from pinnml.deadline import OutOfTimeError
 from pinnml.linalg import DampedSteps
 
 Outcome = TypeVar("Outcome")
@@ -44,25 +45,43 @@ def longest_good_step(
     merely lowers the loss is kept as a last resort; None if there is none. A low target makes long steps, which is
     faster far from the solution than the steepest decrease (arXiv:2607.02194). With `bent`, steps follow the second
     derivative along them (geodesic acceleration, Transtrum and Sethna, arXiv:1201.5885): in narrow curved valleys
-    that lets them be many times longer.
+    that lets them be many times longer. Where time runs out, the best of those tried; raises OutOfTimeError where that
+    lowers nothing.
     """
+    lower: list[Trial[Outcome]] = []
 
     def attempt(radius: float) -> Trial[Outcome]:
-        return _attempt(steps, evaluate, r, radius, bent)
+        trial = _attempt(steps, evaluate, r, radius, bent)
+        if trial.ratio > 0:
+            lower.append(trial)
+        return trial
 
+    try:
+        return _searched(steps, attempt, radius, target, lower)
+    except OutOfTimeError:
+        if not lower:
+            raise
+        return min(lower, key=lambda trial: trial.loss)
+
+
+def _searched(
+    steps: DampedSteps,
+    attempt: Callable[[float], Trial[Outcome]],
+    radius: float,
+    target: float,
+    lower: list[Trial[Outcome]],
+) -> Trial[Outcome] | None:
+    """The search itself; lower: those tried that lower the loss."""
     trial = attempt(radius)
     if trial.ratio >= target:
         while trial.damping > steps.floor and (longer := attempt(2 * trial.radius)).ratio >= target:
             trial = longer
         return trial
-    fallback = None
     for _ in range(HALVINGS):
-        if trial.ratio > 0 and (fallback is None or trial.loss < fallback.loss):
-            fallback = trial
         trial = attempt(min(trial.radius, steps.length(trial.damping)) / 2)
         if trial.ratio >= target:
             return trial
-    return fallback
+    return min(lower, key=lambda trial: trial.loss, default=None)
 
 
 def _attempt(steps: DampedSteps, evaluate: Evaluate[Outcome], r: Tensor, radius: float, bent: bool) -> Trial[Outcome]:

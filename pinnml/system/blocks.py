@@ -64,6 +64,11 @@ class Block:
     def __len__(self) -> int:
         return len(self.sample)
 
+    def measure_of(self, term: Term) -> float:
+        """What the squares of a term's rows of size one add up to, for each component: an integral is one row."""
+        measure = self.pairing.measure if self.pairing else float(self.sample.weight.sum())
+        return measure**2 if term.equation.integral else measure
+
     def picked(self, samples: Tensor | slice) -> Block:
         """The block on some of its samples."""
         inputs, pairing = self.inputs.map(lambda c: c[:, samples]), self.pairing and self.pairing[samples]

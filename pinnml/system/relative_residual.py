@@ -35,8 +35,7 @@ def relative_residuals(
         for index, rms in zip(block.needs.outputs.indices, _rms(u, block.sample.weight), strict=True):
             largest[index] = torch.maximum(largest.get(index, rms), rms)
     value = largest[(0,) * len(next(iter(largest)))]
-    lengths = np.ptp(blocks[0].problem.domain.bounds, axis=1)
-    lengths[lengths == 0] = 1.0
+    lengths = _lengths(blocks[0])
     for index, rms in largest.items():
         largest[index] = torch.maximum(rms, FLOOR * value / float(np.prod(lengths ** np.array(index))))
     result = {}
@@ -61,21 +60,66 @@ def flux_sizes(
     return {name: size or 1.0 for name, size in sizes.items()}
 
 
+def term_sizes(blocks: Sequence[Block], columns: int, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The length (m,) of each equation's unweighted rows for each of the m outputs alone, if it is of size one.
+
+    As if it varied over the lengths of the domain: what a change of units makes of an equation. A row is
+    sum_k |dr/dU_k| / length^k at U = 0; where that is zero for all outputs, |r(0)| for every one.
+    """
+    lengths = _lengths(blocks[0])
+    squares: dict[str, Tensor] = {}
+    rests: dict[str, Tensor] = {}
+    measures = {term.name: block.measure_of(term) for block in blocks for term in block.terms}
+    for block in blocks:
+        indices, weight = block.needs.outputs.indices, block.sample.weight
+        extents = weight.new_tensor([float(np.prod(lengths ** np.array(index))) for index in indices])
+        zero = weight.new_zeros((len(indices), len(block), columns))
+        for name, components in _sensitivities(block, zero, parameters).items():
+            # what a flux is tested with has its own length, the root of the metric
+            metric = weight.new_ones(len(components)) if block.pairing is None else block.pairing.metric
+            slopes = torch.stack([(g / extents[:, None]).sum(dim=0) for _, g, _ in components])
+            rest = torch.stack([rest for _, _, rest in components])
+            largest = (slopes.square() / metric[:, None]).sum(dim=0), (rest.square() / metric).sum()
+            for found, square in zip((squares, rests), largest, strict=True):
+                found[name] = torch.maximum(found.get(name, square), torch.nan_to_num(square, nan=0.0, posinf=0.0))
+    return {
+        name: (measures[name] * (each if bool(each.any()) else rests[name].expand(columns))).sqrt()
+        for name, each in squares.items()
+    }
+
+
+def _lengths(block: Block) -> np.ndarray:
+    """The extents of the domain along its axes; 1 where it has none."""
+    lengths = np.ptp(block.problem.domain.bounds, axis=1)
+    lengths[lengths == 0] = 1.0
+    return lengths
+
+
 def _on_block(block: Block, outputs: Tensor, scale: Tensor, parameters: Mapping[str, Tensor]) -> dict[str, float]:
     """Relative residuals of the equations on one region; `scale` (K, m) is the size of the outputs."""
+    result = {}
+    for name, components in _sensitivities(block, outputs, parameters).items():
+        square = sum(left**2 for left, _, _ in components)
+        size = sum(float((g * scale).sum() + rest) ** 2 for _, g, rest in components)
+        result[name] = math.sqrt(square / (size + torch.finfo(outputs.dtype).tiny))
+    return result
+
+
+def _sensitivities(
+    block: Block, outputs: Tensor, parameters: Mapping[str, Tensor]
+) -> dict[str, list[tuple[float, Tensor, Tensor]]]:
+    """By equation, for each component r: its RMS, |dr/dU_k| (K, m) at the outputs, and |r(U = 0)|."""
     parameters = {name: value.detach() for name, value in parameters.items()}
     weight, result = block.sample.weight, {}
     with torch.enable_grad():
         at_zero = block.residuals(torch.zeros_like(outputs), parameters)
         values = block.residuals(outputs.requires_grad_(), parameters)
     for term, components, rest in zip(block.terms, values, at_zero, strict=True):
-        square = size = 0.0
+        result[term.name] = found = []
         for r, r_zero in zip(components, rest, strict=True):
             g = torch.autograd.grad(r.sum(), outputs, retain_graph=True)[0] if r.requires_grad else 0 * outputs
             left = weight @ r.detach() / weight.sum() if term.equation.integral else _rms(r.detach(), weight)
-            square += float(left) ** 2
-            size += float((_rms(g, weight) * scale).sum() + _rms(r_zero.detach(), weight)) ** 2
-        result[term.name] = math.sqrt(square / (size + torch.finfo(weight.dtype).tiny))
+            found.append((float(left), _rms(g, weight), _rms(r_zero.detach(), weight)))
     return result
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -20,6 +20,15 @@ def check_finite_start(values: Iterable[tuple[Block, list[list[Tensor]]]]) -> No
     for block, components in values:
         for term, each in zip(block.terms, components, strict=True):
             check_finite(term, each, block.sample, block.problem.domain.axes)
+
+
+def is_affine(rows: Callable[[Tensor], Tensor], like: Tensor) -> bool:
+    """Whether r(a+b) - r(a) - r(b) + r(0) = 0 for random a and b like a tensor (k,), to round-off."""
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(len(like), generator=generator, dtype=torch.float64).to(like) for _ in range(2))
+    both, first, second, none = (rows(each) for each in (a + b, a, b, torch.zeros_like(a)))
+    largest = max(float(row.abs().max()) for row in (both, first, second, none))
+    return float((both - first - second + none).abs().max()) <= 4096 * torch.finfo(like.dtype).eps * largest
 
 
 def check_samples_apart(rows: Mapping[str, slice], theta: Tensor, r: Tensor, pieces: tuple[Tensor, Tensor]) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinnml.calculus import Jet, total_order
+from pinnml.deadline import NEVER, Deadline
 from pinnml.domains import Sample
 from pinnml.errors import all_of
 from pinnml.networks import Marking, Network, Trace
@@ -21,7 +22,7 @@ from pinnml.system.jacobian import Link, fill, fill_pairs, hidden_links
 from pinnml.system.marking import marking
 from pinnml.system.pairing import Pairing
 from pinnml.system.relative_residual import flux_sizes, relative_residuals
-from pinnml.system.soundness import check_finite_start, check_samples_apart
+from pinnml.system.soundness import check_finite_start, check_samples_apart, is_affine
 from pinnml.system.theta import Layout, Parts, theta_of
 
 #: Writes scale_n dr_n/dtheta of a residual component r (n,) into rows of the Jacobian (n, P).
@@ -32,8 +33,8 @@ WeakPart: TypeAlias = tuple[Term, Sample, Pairing]
 CHUNK_NUMBERS = {"cpu": 2**20, "cuda": 2**27}
 #: The same where reverse mode keeps what leads to them: then the Jacobian itself is most of the memory.
 TRACED_NUMBERS = {"cpu": 3 * 2**14, "cuda": 2**25}
-#: Chunks that a region is cut into at most: every one of them costs some time of its own.
-MOST_CHUNKS = 12
+#: Chunks that a region is cut into at most, as every one costs some time of its own, while none has more numbers.
+MOST_CHUNKS, LARGEST_NUMBERS = 12, 2**24
 #: Samples of a chunk where the Jacobian is found by differentiating whole chunks: the cost grows with its square.
 FALLBACK_CHUNK = 32
 
@@ -56,9 +57,10 @@ class System:
         weights: Mapping[str, float] | None = None,
         held_out: System | None = None,
         chunk: int | None = None,
+        deadline: Deadline = NEVER,
     ):
         self.problem, self.network, self.blocks, self.held_out = problem, network, blocks, held_out
-        self._chunk = chunk
+        self.deadline, self._chunk = deadline, chunk
         self.weights = {t.name: t.equation.weight for block in blocks for t in block.terms} | dict(weights or {})
         self.rows = rows_of(blocks)
         self.n_residuals = max(rows.stop for rows in self.rows.values())
@@ -158,10 +160,20 @@ class System:
         return 0.5 * self.residual(theta).square().sum()
 
     def loss_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss and its gradient (P,)."""
-        theta = theta.detach().requires_grad_()
-        loss = self.loss(theta)
-        return loss.detach(), torch.autograd.grad(loss, theta)[0]
+        """The loss and its gradient (P,), chunk by chunk where there are some whose rows belong to samples."""
+        theta, chunks = theta.detach().requires_grad_(), [c for block in self.blocks for c in self._chunks(block)]
+        summed = self._pairings or any(term.equation.integral for block in self.blocks for term in block.terms)
+        if summed or len(chunks) == len(self.blocks):
+            loss = self.loss(theta)
+            return loss.detach(), torch.autograd.grad(loss, theta)[0]
+        total, gradient = theta.new_zeros(()), torch.zeros_like(theta)
+        for chunk in chunks:
+            self.deadline.check()
+            rows = zip(chunk.terms, self.values(chunk, self.parts(theta)), strict=True)
+            loss = sum(((self._scale(t, chunk) * r).square().sum() for t, each in rows for r in each), theta.sum() * 0)
+            gradient += torch.autograd.grad(0.5 * loss, theta)[0]
+            total += 0.5 * loss.detach()
+        return total, gradient
 
     def jacobian(self, theta: Tensor, part: slice | None = None) -> Tensor:
         """dr/dtheta (M, P), or its columns for `part`: `system.head`, `.hidden`, `.own` or `.all`."""
@@ -179,53 +191,40 @@ class System:
             for chunk in self._chunks(block, traced=part.start < self.hidden.stop):
                 self._linearise_chunk(chunk, slice(start, start + len(chunk)), len(block), theta, part, r, j)
                 start += len(chunk)
-        for name in self._pairings:
-            rows = self.rows[name]
+        for name, rows in ((name, self.rows[name]) for name in self._pairings):
             r[rows], j[rows] = self._whitened(name, r[rows]), self._whitened(name, j[rows])
         return r, j
 
     def rms(self, theta: Tensor) -> dict[str, float]:
         """For every equation the RMS of its unweighted residual over its region; of a weak form its norm."""
-        with torch.no_grad():
-            r = self.residual(theta.detach())
+        return self.rms_of(self.residual(theta.detach()).detach())
+
+    def rms_of(self, r: Tensor) -> dict[str, float]:
+        """The same from the rows (M,)."""
         result = {}
-        for block in self.blocks:
-            for term in block.terms:
-                square = float(r[self.rows[term.name]].square().sum()) / self.weights[term.name]
-                is_one = term.equation.integral or block.pairing is not None
-                measure = 1.0 if is_one else float(block.sample.weight.sum())
-                result[term.name] = math.sqrt(square / measure)
+        for block, term in ((each, term) for each in self.blocks for term in each.terms):
+            square = float(r[self.rows[term.name]].square().sum()) / self.weights[term.name]
+            is_one = term.equation.integral or block.pairing is not None
+            result[term.name] = math.sqrt(square if is_one else square / block.measure_of(term))
         return result
 
     def relative(self, theta: Tensor) -> dict[str, float]:
-        """For every equation the RMS of its residual over the size of its terms: free of weights and units.
-
-        Fields that solve nothing have a relative residual near one.
-        """
+        """For every equation the RMS of its residual over the size of its terms, near one where nothing is solved."""
         with torch.no_grad():
             parts = self.parts(theta.detach())
-            outputs = [
-                torch.cat([self._outputs(chunk, parts) for chunk in self._chunks(block)], dim=1)
-                for block in self.blocks
-            ]
-        left = self.rms(theta)
+            chunks = [[self._outputs(chunk, parts) for chunk in self._chunks(block)] for block in self.blocks]
+            outputs = [torch.cat(each, dim=1) for each in chunks]
         sizes = flux_sizes(self.blocks, outputs, parts.parameters)
+        left = self.rms(theta) if sizes else {}
         found = relative_residuals(self.blocks, outputs, parts.parameters)
         return found | {name: left[name] / size for name, size in sizes.items()}
 
     @cached_property
     def is_linear(self) -> bool:
         """Whether the rows are affine in the head: r(a+b) - r(a) - r(b) + r(0) = 0 on random heads, to round-off."""
-        small = self.few(8)
-        generator = torch.Generator().manual_seed(0)
-        theta, size = self.initial(), self.network.coef.numel()
-        a, b = (torch.randn(size, generator=generator, dtype=torch.float64).to(theta) for _ in range(2))
+        theta = self.initial()
         with torch.no_grad():
-            both, first, second, none = (
-                small.residual(torch.cat([theta[self.hidden], head])) for head in (a + b, a, b, torch.zeros_like(a))
-            )
-        largest = max(float(row.abs().max()) for row in (both, first, second, none))
-        return float((both - first - second + none).abs().max()) <= 4096 * torch.finfo(self.dtype).eps * largest
+            return is_affine(lambda head: self.few(8).residual(torch.cat([theta[self.hidden], head])), theta[self.head])
 
     def subset(self, n: int) -> System:
         """The system on at most n samples of every region, the measure kept; weak forms on all of theirs."""
@@ -236,10 +235,7 @@ class System:
         return self._with(blocks=tuple(block.few(n) for block in self.blocks), held_out=None)
 
     def on(self, samples: Mapping[str, Sample], weak: Iterable[WeakPart] = ()) -> System:
-        """The same equations on other CPU samples of the same regions, and the weak form tested otherwise.
-
-        Raises NonFiniteError.
-        """
+        """The same equations on other CPU samples, the weak form tested otherwise. Raises NonFiniteError."""
         blocks = [block.on(samples[block.region], self.network) for block in self.blocks if block.pairing is None]
         blocks += [Block.build(self.problem, self.network, (t,), sample, pairing) for t, sample, pairing in weak]
         other = self._with(blocks=tuple(blocks), held_out=None)
@@ -253,8 +249,8 @@ class System:
     def refine(self, theta: Tensor, share: float | None = None) -> tuple[System, Tensor, Callable[[Tensor], Tensor]]:
         """The system and theta of the same fields on the next finer level, and what carries moments of theta over.
 
-        share: refine only where this share of the squared residuals lies, of all terms together; None for everywhere.
-        Raises SettingsError for a network that has no levels, and for a share of a weak form.
+        share: only where this share of all squared residuals lies; None for everywhere. Raises SettingsError for a
+        network without levels, and for a share of a weak form.
         """
         where = None if share is None else self.marking(theta, share)
         network, prolong = self.network_at(theta).refined(where)
@@ -271,8 +267,11 @@ class System:
 
     def marking(self, theta: Tensor, share: float) -> Marking:
         """Where this share of the squared residuals lies. Raises SettingsError for a weak form."""
-        with torch.no_grad():
-            return marking(self.blocks, self.inputs, self.residual(theta), self.rows, share)
+        return marking(self.blocks, self.inputs, self.residual(theta.detach()).detach(), self.rows, share)
+
+    def within(self, deadline: Deadline) -> System:
+        """The same rows, whose work raises OutOfTimeError between two chunks once the deadline has passed."""
+        return self._with(deadline=deadline, held_out=self.held_out and self.held_out.within(deadline))
 
     def in_chunks(self, chunk: int) -> System:
         """The same rows, worked out on so many samples at a time."""
@@ -283,13 +282,13 @@ class System:
         return self._with(weights=weights, held_out=self.held_out and self.held_out.with_weights(weights))
 
     def with_held_out(self, held_out: System) -> System:
-        """The same rows, together with a system on points that the training does not see."""
+        """The same rows, and a system on points that the training does not see."""
         return self._with(held_out=held_out)
 
     def _with(self, **changes: Any) -> System:
         """The same system but for some of its pieces."""
         same = {"network": self.network, "blocks": self.blocks, "weights": self.weights, "held_out": self.held_out}
-        return System(self.problem, **{**same, "chunk": self._chunk, **changes})
+        return System(self.problem, **{**same, "chunk": self._chunk, "deadline": self.deadline, **changes})
 
     @cached_property
     def _pairings(self) -> dict[str, Pairing]:
@@ -301,10 +300,10 @@ class System:
         parts = self.parts(self.initial())
         zero = not bool(parts.coef.any())
         with torch.no_grad():
-            for block in self.blocks:
-                shape = (len(block.needs.outputs), len(block), self.problem.columns)
-                outputs = parts.coef.new_zeros(shape) if zero else self._outputs(block, parts)
-                check_finite_start([(block, block.residuals(outputs, parts.parameters))])
+            for chunk in (chunk for block in self.blocks for chunk in self._chunks(block)):
+                shape = (len(chunk.needs.outputs), len(chunk), self.problem.columns)
+                outputs = parts.coef.new_zeros(shape) if zero else self._outputs(chunk, parts)
+                check_finite_start([(chunk, chunk.residuals(outputs, parts.parameters))])
 
     def _whitened(self, name: str, tested: Tensor) -> Tensor:
         """The rows of a weak form from what its flux gives with every test function, (M,) or (M, P)."""
@@ -321,9 +320,12 @@ class System:
         if self._chunk is None and self.network.basis.one_pass:
             limit = (TRACED_NUMBERS if traced else CHUNK_NUMBERS)[self.device.type]
             numbers = self.network.basis.size if traced else self.network.basis.numbers
-            size = max(limit // (len(block.needs.outputs) * numbers), 64, math.ceil(len(block) / MOST_CHUNKS))
+            fitting, most = (each // (len(block.needs.outputs) * numbers) for each in (limit, LARGEST_NUMBERS))
+            size = max(fitting, 64, min(most, math.ceil(len(block) / MOST_CHUNKS)))
         size += size % 2 if block.sample.two_sided else 0  # pairs stay together
-        return (block.picked(slice(start, start + size)) for start in range(0, len(block), size))
+        for start in range(0, len(block), size):
+            self.deadline.check()
+            yield block.picked(slice(start, start + size))
 
     def _basis(self, block: Block, parts: Parts, trace: Trace | None = None) -> Tensor:
         """The basis functions (K, n, k) at the samples of a block."""

@@ -169,7 +169,8 @@ def _linearised(system: System, theta: Tensor) -> tuple[Tensor, Tensor]:
 
 def _factors(system: System, r: Tensor, j: Tensor) -> Bordered:
     m = system.network.coef.shape[1]
-    return Bordered(triangle(j, -r), m * m + len(system.problem.parameters))
+    factor = triangle(j, -r, deadline=system.deadline)
+    return Bordered(factor, m * m + len(system.problem.parameters), system.deadline)
 
 
 def _with_best_bandwidth(system: System, network: Network, ridges: Ridges) -> System:

@@ -42,16 +42,17 @@ def nearly_solved(shift: float):
     return s, theta
 
 
-def test_a_long_box_that_cannot_be_started_on_is_no_success():
+def test_a_long_box_is_solved_as_a_short_one():
     side = 1e6
 
+    def exact(x, y):
+        return torch.sin(torch.pi * x / side) * torch.sin(torch.pi * y / side)
+
     def poisson(u, x, y):
-        return laplacian(u) + 2 * (torch.pi / side) ** 2 * torch.sin(torch.pi * x / side) * torch.sin(
-            torch.pi * y / side
-        )
+        return laplacian(u) + 2 * (torch.pi / side) ** 2 * exact(x, y)
 
     equations = (Equation(poisson), Equation(lambda u: u, on="boundary", name="wall"))
-    problem = Problem(domain=Box(x=(0, side), y=(0, side)), fields=("u",), equations=equations)
+    problem = Problem(domain=Box(x=(0, side), y=(0, side)), fields=("u",), equations=equations, exact=exact)
     verdict = solve_once(problem, MLP(12, 1, activation="tanh"), LevenbergMarquardt(steps=60)).verdict
-    assert not verdict.good
-    assert verdict.status is not Status.ROUND_OFF
+    assert verdict.error is not None
+    assert verdict.error < 1e-3
