@@ -152,7 +152,7 @@ class LSGD(Solver):
             notes["activation"] = ridges.activation
             if math.isfinite(left):
                 notes["search left"] = left
-            if float(ridges.bandwidth.max()) >= SCAN[-1] and left > self.tolerance:
+            if float(ridges.bandwidth.max()) >= SCAN[-1] and self.tolerance < left < math.inf:
                 notes["search ended at"] = SCAN[-1]
         cutoffs = CUTOFFS if self.cutoff is None else (self.cutoff,)
         try:
