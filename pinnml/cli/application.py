@@ -11,6 +11,7 @@ from pinnml.cli.check_command import check
 from pinnml.cli.compare_command import compare
 from pinnml.cli.list_command import list_scripts
 from pinnml.cli.new_command import new
+from pinnml.cli.resume_command import resume
 from pinnml.cli.solve_command import solve
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("solve")(solve)
+app.command("resume")(resume)
 app.command("check")(check)
 app.command("compare")(compare)
 app.command("list")(list_scripts)

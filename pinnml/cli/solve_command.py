@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,8 @@ from pinnml.solvers import LSGD, SOLVERS, Solver
 
 ON_SOLVER = f"{', '.join(SOLVERS)}; with options: lm:steps=200,target=0.3; or fem:degree=2, the classical answer"
 ON_NETWORK = f"{', '.join(NETWORKS)}; with options: mlp:width=32,depth=2,activation=sine"
+#: Options that mean nothing to finite elements.
+UNUSED = ("network", "points", "steps", "seconds", "device", "threads", "tests", "rule", "expect", "start")
 
 
 def solve(
@@ -82,38 +85,51 @@ def solve(
 ) -> None:
     """Solve a problem script and say how right the solution is.
 
-    The script's own recipe is used, less what is replaced here. Nothing is written without --out. Ctrl-C ends the
-    solve, keeps the last good state, and still writes and judges it.
+    The script's own recipe is used, less what is replaced here. Nothing is written without --out. Ctrl-C, SIGTERM and
+    SIGHUP end the solve, keep the last good state, and still write and judge it; pinnml resume goes on with it.
 
     Exit status: 0 for a good solution with the promised error, 1 for one that is not, 2 for an error in the script
     or the options, 3 for a solution that could not be written, 130 for a solve that was interrupted, whatever its
     verdict.
     """
+    asked = {name: value for name, value in locals().items() if name not in ("out", "json", "quiet")}
+    asked = {name: str(value) if isinstance(value, Path) else value for name, value in asked.items()}
+    solve_as_asked(asked, out, resume=False, json=json, quiet=quiet)
+
+
+def solve_as_asked(asked: Mapping[str, Any], out: str | None, *, resume: bool, json: bool, quiet: bool) -> None:
+    """Solve, or go on with a run, by options of `pinnml solve` by name; print and leave with the exit status."""
+    script = Path(asked["script"])
     with redirect_stdout(sys.stderr) if json else nullcontext(), errors_told(script, "the solve"):
-        loaded = load_script(script)
-        values = parameters_of(loaded, parameters)
-        problem = loaded.problem(**values)
-        recipe = loaded.recipe(**values)
-        if is_classical(solver, reference):
-            unused = {"network": network, "points": points, "steps": steps, "seconds": seconds, "device": device}
-            unused["threads"] = threads
-            unused |= {"tests": tests, "rule": rule, "expect": expect, "start": start}
-            unused |= {"no-verify": True if no_verify else None}
-            solution = by_elements(problem, recipe.elements, solver, reference, out, unused)
-        else:
-            recipe = _changed(recipe, solver, network, points, steps, seconds)
-            recipe = replace(recipe, **{n: v for n, v in (("rule", rule), ("expect", expect)) if v is not None})
-            begin = None if start is None else started(start, problem, recipe, network)
-            if tests is not None:
-                recipe = replace(recipe, tests=test_space(problem, recipe, tests))
-            options: dict[str, Any] = {"start": begin, "verify": not no_verify, "seed": seed, "device": device}
-            options |= {"threads": threads, "out": out, "progress": False if quiet or json else None}
-            solution = recipe.solve(problem, dtype=dtype_of(dtype), **options)
+        solution = _solution(script, asked, out, resume=resume, watched=not (quiet or json))
     _print(solution, json=json, quiet=quiet)
     unwritten = out is not None and solution.folder is None
     if unwritten and (json or quiet):
         messages().print(solution.verdict.warnings[-1], soft_wrap=True)
     raise typer.Exit(exit_status(solution, unwritten=unwritten))
+
+
+def _solution(script: Path, asked: Mapping[str, Any], out: str | None, *, resume: bool, watched: bool) -> Solution:
+    """What the options ask for. watched: whether progress is shown."""
+    loaded = load_script(script)
+    values = parameters_of(loaded, asked["parameters"])
+    problem, recipe = loaded.problem(**values), loaded.recipe(**values)
+    mesh = None if asked["reference"] is None else Path(asked["reference"])
+    if is_classical(asked["solver"], mesh):
+        unused = {name: asked[name] for name in UNUSED} | {"no-verify": True if asked["no_verify"] else None}
+        return by_elements(problem, recipe.elements, asked["solver"], mesh, out, unused)
+    recipe = _changed(recipe, *(asked[name] for name in ("solver", "network", "points", "steps", "seconds")))
+    recipe = replace(recipe, **{name: asked[name] for name in ("rule", "expect") if asked[name] is not None})
+    begin = None
+    if asked["start"] is not None and not resume:
+        begin = started(Path(asked["start"]), problem, recipe, asked["network"])
+    if asked["tests"] is not None:
+        recipe = replace(recipe, tests=test_space(problem, recipe, asked["tests"]))
+    command = {**asked, "script": str(script.absolute())}
+    options = {"verify": not asked["no_verify"], "seed": asked["seed"], "device": asked["device"], "start": begin}
+    options["threads"] = asked["threads"]
+    options |= {"dtype": dtype_of(asked["dtype"]), "command": command, "resume" if resume else "out": out}
+    return recipe.solve(problem, progress=None if watched else False, **options)
 
 
 def started(path: Path, problem: Problem, recipe: Recipe, network: str | None) -> Solution:

@@ -31,7 +31,7 @@ def record_of(request: Request, system: System) -> dict[str, Any]:
         "dtype": str(request.dtype).removeprefix("torch."),
         "expect": recipe.expect,
         "threads": torch.get_num_threads(),
-    }
+    } | ({} if request.command is None else {"command": dict(request.command)})
 
 
 def _network(request: Request, network: Network) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,8 @@ class Request:
     """A problem, a recipe for it, and what belongs to this one run: seed, device, dtype, and where it begins.
 
     start: a solution to go on from, with its own network. verify: whether a second solve estimates the error.
-    threads: PyTorch's, None for what is faster.
+    threads: PyTorch's, None for what is faster. command: how the command line asked for it, kept with the run so that
+    `pinnml resume` can ask again.
     """
 
     problem: Problem
@@ -36,6 +38,7 @@ class Request:
     start: Solution | None = None
     verify: bool = True
     threads: int | None = None
+    command: Mapping[str, Any] | None = None
 
     @classmethod
     def checked(
@@ -49,6 +52,7 @@ class Request:
         start: Any = None,
         verify: Any = True,
         threads: Any = None,
+        command: Mapping[str, Any] | None = None,
     ) -> Request:
         """The request, if all of it can be. Raises ProblemError, SettingsError or DeviceError."""
         check_problem(problem)
@@ -57,7 +61,7 @@ class Request:
         if start is not None:
             _check_start(problem, recipe.network, start)
         verify, threads = flag("verify", verify), or_none(whole_number)("threads", threads)
-        return cls(problem, recipe, seed, _device(device), _float(dtype), start, verify, threads)
+        return cls(problem, recipe, seed, _device(device), _float(dtype), start, verify, threads, command)
 
     @property
     def network(self) -> NetworkSettings:
