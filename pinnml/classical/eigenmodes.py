@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+from pinnml.calculus import with_gradients
 from pinnml.classical.eigensolver import eigenmodes
 from pinnml.classical.reference import plain_verdict, record_of
 from pinnml.domains import Mesh
@@ -17,6 +18,7 @@ from pinnml.solvers import Status
 from pinnml.validation import finite, whole_number
 
 
+@with_gradients
 def modes(
     problem: Problem,
     near: float,

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from pinnml.calculus import with_gradients
 from pinnml.classical.newton import Found, newton
 from pinnml.domains import Mesh
 from pinnml.elements import (
@@ -42,6 +43,7 @@ HIGHEST = 4
 OTHER_DEGREE = "elements of another degree"
 
 
+@with_gradients
 def reference(
     problem: Problem,
     *,

@@ -22,11 +22,19 @@ def random(n: int, d: int, generator: torch.Generator, periodic: tuple[bool, ...
     return torch.rand((n, d), generator=generator, dtype=torch.float64), _equal(n)
 
 
+def sobol_points(n: int, d: int, seed: int) -> Tensor:
+    """The first points of a scrambled Sobol sequence in the unit box, (n, d)."""
+    engine = torch.quasirandom.SobolEngine(d, scramble=True, seed=seed)
+    first = engine.quasi.to(torch.float32) / 2**engine.MAXBIT
+    points = engine.draw(n, dtype=torch.float64)
+    points[0] = first  # which the engine rounds to whatever PyTorch's default type is
+    return points
+
+
 def sobol(n: int, d: int, generator: torch.Generator, periodic: tuple[bool, ...]) -> tuple[Tensor, Tensor]:
     """The first n points of a scrambled Sobol sequence."""
     seed = int(torch.randint(2**31 - 1, (), generator=generator))
-    engine = torch.quasirandom.SobolEngine(d, scramble=True, seed=seed)
-    return engine.draw(n, dtype=torch.float64), _equal(n)
+    return sobol_points(n, d, seed), _equal(n)
 
 
 def chebyshev(n: int, d: int, generator: torch.Generator, periodic: tuple[bool, ...]) -> tuple[Tensor, Tensor]:

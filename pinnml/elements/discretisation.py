@@ -101,7 +101,10 @@ class Discretisation:
         Raises ProblemError for an integrand that is not linear in the test functions, ShapeError for none.
         """
         patches = []
-        numbers = {name: torch.tensor(value, device=device) for name, value in self.problem.parameters.items()}
+        numbers = {
+            name: torch.tensor(value, dtype=torch.float64, device=device)
+            for name, value in self.problem.parameters.items()
+        }
         for region, weak in self.weak_forms.items():
             patches += self.patches(region, weak, degree or self.degree, device)
             patches[-1].integrand.check(numbers)

@@ -169,7 +169,7 @@ class Integrand:
 
     def check(self, numbers: Mapping[str, Tensor]) -> None:
         """Refuse integrands that are not linear in the test functions: w(u, v) is not the sum of g v."""
-        few = self.on(torch.linspace(0, len(self.sample) - 1, FEW).round().long())
+        few = self.on(torch.linspace(0, len(self.sample) - 1, FEW, dtype=torch.float64).round().long())
         generator = torch.Generator().manual_seed(0)
         u, v = (torch.randn((FEW, self.size), generator=generator, dtype=torch.float64).to(self.sample.x) for _ in "uv")
         found, expected = few(u, v, numbers), (few.flux(u, numbers, graph=False) * v).sum(dim=1)

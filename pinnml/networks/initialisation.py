@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pinnml.domains.rules import sobol_points
 from pinnml.errors import SettingsError
 
 Layer = tuple[Tensor, Tensor]
@@ -55,8 +56,7 @@ class Ridges:
         """`count` ridge functions of as many inputs as the bandwidth has entries."""
         inputs = len(bandwidth)
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
-        engine = torch.quasirandom.SobolEngine(2 * inputs + 1, scramble=True, seed=seed)
-        unit = engine.draw(count, dtype=torch.float64).T
+        unit = sobol_points(count, 2 * inputs + 1, seed).T
         return cls(2 * unit[:inputs] - 1, 2 * math.pi * unit[inputs], unit[inputs + 1 :], bandwidth, activation)
 
     def thinned(self, count: int) -> Ridges:

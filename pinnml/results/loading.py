@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnml.calculus import with_gradients
 from pinnml.domains import Domain, Mesh, domain_from_json, same_domain
 from pinnml.elements import FINITE_ELEMENTS, Discretisation, Element, element_network
 from pinnml.errors import CheckpointError
@@ -22,6 +23,7 @@ from pinnml.results.solution import Solution
 from pinnml.results.verdict import Verdict
 
 
+@with_gradients
 def load(path: str | Path, problem: Problem | None = None, network: NetworkSettings | None = None) -> Solution:
     """The solution that `Solution.save` wrote, on the CPU.
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from pinnml.calculus import with_gradients
 from pinnml.networks import Network, Perceptron
 from pinnml.problem import Problem, Term, check_data, counts, drawn, held_out_sample
 from pinnml.results import Solution
@@ -34,6 +35,7 @@ FEWEST_POINTS = 500
 FEAR, FEW = 10, 8
 
 
+@with_gradients
 def prepared(problem: Problem, recipe: Recipe) -> System:
     """The system that `solve` would start from, on the CPU in float64; the same errors, and no step taken."""
     return prepared_system(Request.checked(problem, recipe))

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from pinnml.calculus import with_gradients
 from pinnml.errors import SettingsError
 from pinnml.networks import NetworkSettings
 from pinnml.output import RunFolder, workplace
@@ -98,6 +99,7 @@ def solve_by(recipe: Recipe, problem: Problem, **overrides: Any) -> Solution:
 Recipe.solve = solve_by
 
 
+@with_gradients
 def _solved(
     problem: Problem,
     recipe: Recipe,

@@ -83,7 +83,9 @@ def _best(ridges: Ridges, groups: list[list[int]], score: Callable[[Ridges], flo
 def with_ridges(system: System, ridges: Ridges) -> System:
     """The system with another one-layer basis, its head at zero."""
     basis = Perceptron.from_ridges(ridges, system.network.inputs.extras)
-    network = Network(system.network.inputs, basis, torch.zeros((basis.size, system.network.coef.shape[1])))
+    network = Network(
+        system.network.inputs, basis, torch.zeros((basis.size, system.network.coef.shape[1]), dtype=system.dtype)
+    )
     return system.with_network(network.to(system.device, system.dtype))
 
 

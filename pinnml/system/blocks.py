@@ -78,7 +78,9 @@ class Block:
         """The block on at most n samples, spread evenly over their order, each as it is."""
         side = 2 if self.sample.two_sided else 1
         many, n = len(self) // side, math.ceil(n / side)
-        places = torch.linspace(0, many - 1, min(n, many), device=self.sample.x.device).round().long()
+        places = (
+            torch.linspace(0, many - 1, min(n, many), dtype=torch.float64, device=self.sample.x.device).round().long()
+        )
         return self.picked((side * places[:, None] + torch.arange(side, device=places.device)).flatten())
 
     def thinned(self, n: int) -> Block:

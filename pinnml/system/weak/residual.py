@@ -71,7 +71,7 @@ def weak_residual(
         _check_region(problem, mesh, region)
         patches = parts.patches(region, weak, degree, CPU)
         integrand, sample = patches[0].integrand, points_of(patches)
-        integrand.check({name: torch.tensor(value) for name, value in problem.parameters.items()})
+        integrand.check({name: torch.tensor(value, dtype=torch.float64) for name, value in problem.parameters.items()})
         slopes = _some_slopes(integrand, problem)
         for tests, factor, mine in zip(fields, grams, held, strict=True):
             if any(tests.name in argument_names(each.integrand, each.name) for each in weak):
@@ -110,9 +110,11 @@ def _term(problem: Problem, integrand: Integrand, region: str, tests: TestFuncti
 
 def _some_slopes(integrand: Integrand, problem: Problem) -> Tensor:
     """The derivatives of the flux by u, (n, S, S), at a few points, random u and parameters away from their guesses."""
-    few = integrand.on(torch.linspace(0, len(integrand.sample) - 1, FEW).round().long())
+    few = integrand.on(torch.linspace(0, len(integrand.sample) - 1, FEW, dtype=torch.float64).round().long())
     u = torch.randn((FEW, integrand.size), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    known = {name: torch.tensor(value + math.sqrt(0.5)) for name, value in problem.parameters.items()}
+    known = {
+        name: torch.tensor(value + math.sqrt(0.5), dtype=torch.float64) for name, value in problem.parameters.items()
+    }
     return few.slopes(u, known, graph=False)
 
 
