@@ -13,7 +13,7 @@ READERS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {}
 
 def domain_from_json(record: Mapping[str, Any]) -> Domain:
     """The domain of a `to_json` record, as far as calling a network on it needs."""
-    return READERS[next(iter(record))](record)
+    return READERS[next(iter(record), "")](record)
 
 
 def same_domain(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

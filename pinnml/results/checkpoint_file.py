@@ -15,13 +15,13 @@ from torch import Tensor
 from pinnml.errors import CheckpointError
 from pinnml.output import CHECKPOINT
 from pinnml.output.files import replacing
+from pinnml.results.file_sizes import AGAIN, check_members, check_tensors
 
 FORMAT, VERSION = CHECKPOINT, 1
 #: The parts of a file beside its format and version, and what each of them is.
 PARTS = {"record": str, "tensors": dict, "checksum": str}
 #: The one key of what stands for a tensor in JSON.
 TENSOR = "tensor"
-AGAIN = "save the solution again; files of other programs cannot be read"
 
 
 def write_archive(
@@ -65,7 +65,7 @@ def read_progress(path: str | Path) -> Mapping[str, Any] | None:
     record, tensors = _checked(Path(path), content)
     try:
         found = _put_together(record["progress"], tensors)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, RecursionError) as error:
         raise _lacking(Path(path), "all that a run goes on from", repr(error)) from error
     if not isinstance(found, dict):
         raise _lacking(Path(path), "what a run goes on from by name", type(found).__name__)
@@ -91,6 +91,7 @@ def _part(record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str,
 def _checked(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The record and the tensors of a part, if nothing has changed them."""
     text, tensors = content["record"], content["tensors"]
+    check_tensors(path, tensors)
     if content["checksum"] != checksum(text, tensors):
         raise CheckpointError(
             "the checkpoint was damaged or changed after it was saved",
@@ -100,7 +101,7 @@ def _checked(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, Any], di
         )
     try:
         record = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _lacking(path, "a record in JSON", str(error)) from error
     if not isinstance(record, dict):
         raise _lacking(path, "a record by name", type(record).__name__)
@@ -129,6 +130,7 @@ def _put_together(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 def _content(path: Path) -> dict[str, Any]:
     """What the file holds, each part of the right kind."""
+    check_members(path)
     try:
         with warnings.catch_warnings(action="ignore"):  # PyTorch warns of pickles that it then refuses
             content = torch.load(path, map_location="cpu", weights_only=True)

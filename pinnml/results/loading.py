@@ -15,9 +15,11 @@ from pinnml.domains import Domain, Mesh, domain_from_json, same_domain
 from pinnml.elements import FINITE_ELEMENTS, Discretisation, Element, element_network
 from pinnml.errors import CheckpointError
 from pinnml.networks import Network, NetworkSettings
-from pinnml.problem import Field, Problem
+from pinnml.output import RunFolder
+from pinnml.problem import Problem
 from pinnml.results.checkpoint_file import read_archive
 from pinnml.results.file_needs import check_given
+from pinnml.results.file_sizes import check_size, check_verdict, checked_fields
 from pinnml.results.settings_record import network_settings, parts_there
 from pinnml.results.solution import Solution
 from pinnml.results.verdict import Verdict
@@ -29,15 +31,18 @@ def load(path: str | Path, problem: Problem | None = None, network: NetworkSetti
 
     Without its problem the fields can be called; errors, residuals and integrals ask for it, and so do fields
     that come out of an ansatz or lie on a mesh. `network` is needed for a wrapped module or an `inputs` function, which
-    a file cannot hold. Raises CheckpointError for a file that does not fit, or that needs more than was given.
+    a file cannot hold. Raises CheckpointError for a file that does not fit, or that needs more than was given, and for
+    the checkpoint of one run in a folder with files of another.
     """
     record, tensors = read_archive(path)
+    _check_run(Path(path), record)
     with parts_there():
-        fields = tuple(Field(*entry) for entry in record["fields"])
+        fields = checked_fields(record["fields"])
         saved, ansatz = record["domain"], record["ansatz"]
         domain = problem.domain if problem is not None else domain_from_json(saved)
         settings = dict(record["settings"]["network"])
         verdict = Verdict.from_json(record["verdict"])
+        check_verdict(verdict)
         parameters = {str(name): float(value) for name, value in record["parameters"].items()}
         history = tuple(dict(row) for row in record["history"])
         is_same = problem is None or same_domain(saved, problem.domain.to_json())
@@ -55,6 +60,22 @@ def load(path: str | Path, problem: Problem | None = None, network: NetworkSetti
     return Solution(domain, fields, built, parameters, verdict, history, problem, record["settings"])
 
 
+def _check_run(path: Path, record: Mapping[str, Any]) -> None:
+    """Refuse the checkpoint of a run beside files that say that they are of another one."""
+    folder = RunFolder(path.parent)
+    if path.name != folder.checkpoint.name:
+        return
+    with parts_there():
+        own = record["settings"].get("run")
+    if others := [name for name, run in folder.runs.items() if own is not None and run != own]:
+        raise CheckpointError(
+            "the files in this folder are of two runs",
+            expected=f"files of the run {own}, as the checkpoint is",
+            got=f"'{path.parent}' with {', '.join(others)} of another run",
+            cure="move the checkpoint into a folder of its own, and load it there",
+        )
+
+
 def _built(
     record: Mapping[str, Any],
     network: NetworkSettings | None,
@@ -62,11 +83,13 @@ def _built(
     columns: int,
     tensors: Mapping[str, Tensor],
 ) -> Network:
+    with parts_there():
+        check_size(record if network is None else {}, columns, tensors)
     settings = network or network_settings(record)
     with parts_there():
         settings = replace(settings, **{name: record[name] for name in record["settled"]})  # pyright: ignore
         dtype = tensors["coef"].dtype
-    built = settings.build(domain, columns, torch.Generator().manual_seed(0), dtype, torch.device("cpu"))
+        built = settings.build(domain, columns, torch.Generator().manual_seed(0), dtype, torch.device("cpu"))
     try:
         built.load_state_dict(dict(tensors))
     except RuntimeError as error:

@@ -36,7 +36,7 @@ def parts_there() -> Iterator[None]:
     """Whatever the block stumbles over is a part of the record that is not as `Solution.save` writes it."""
     try:
         yield
-    except (PinnmlError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (PinnmlError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
         first = str(error).splitlines()[0] if str(error) else ""
         raise CheckpointError(
             "the checkpoint lacks a part",
