@@ -116,7 +116,7 @@ def main() -> None:
         began = time.perf_counter()
         os.waitpid(started(lambda way=way: run(way, base / way)), 0)
         seconds = time.perf_counter() - began
-        n = killed(way, base / f"{way}, killed", seconds / 3, kills, rng)
+        n = killed(way, base / f"{way}, killed", seconds / 6, kills, rng)
         same = torch.equal(numbers(base / way), numbers(base / f"{way}, killed"))
         left = [each.name for each in base.iterdir() if each.name.startswith(".")]
         equal = equal and same and not left

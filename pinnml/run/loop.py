@@ -51,7 +51,8 @@ class Standing:
     """Where a solve stands after so many steps: the solver's state is None before the first.
 
     best: the step of least loss so far, as far as losses can be compared. status: why there are no more steps, if
-    there are none; by_solver: whether it was the solver that said so, and no limit from outside.
+    there are none; by_solver: whether it was the solver that said so, and no limit from outside. before: where it stood
+    before a step that time has cut short; nobody would have taken that one who had more time.
     """
 
     system: System
@@ -62,6 +63,7 @@ class Standing:
     best: Step | None = None
     status: Status | None = None
     by_solver: bool = False
+    before: Standing | None = None
 
 
 @dataclass
@@ -155,9 +157,17 @@ class Loop:
             if not _comparable(step, best) or step.report.loss <= best.report.loss:
                 best = step
             report = step.report
-            ended = report.status not in (None, Status.SECONDS)
+            late = report.status is Status.SECONDS
             self.at = Standing(
-                step.system, step.theta, step.state, at.steps + 1, report.loss, best, report.status, by_solver=ended
+                system=step.system,
+                theta=step.theta,
+                state=step.state,
+                steps=at.steps + 1,
+                loss=report.loss,
+                best=best,
+                status=report.status,
+                by_solver=not late and report.status is not None,
+                before=at if late else None,
             )
             if status := self._ended(report):
                 return status

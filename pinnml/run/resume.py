@@ -31,16 +31,16 @@ LIMITS = ("steps", "seconds")
 
 def progress_of(loop: Loop, request: Request) -> dict[str, Any]:
     """All that a loop needs to go on, in numbers, texts, tensors, and lists and mappings of these."""
-    at = loop.at
-    over = at.status is not None and at.by_solver
+    status, at = loop.at.status, loop.at.before or loop.at
+    over = status is not None and at.by_solver
     return {
         "steps": at.steps,
         "seconds": loop.seconds(),
         "loss": at.loss,
         "theta": at.theta,
-        "state": None if over or at.state is None else request.solver.packed(at.state),
+        "state": None if over or not at.steps else request.solver.packed(at.state),
         "best": at.best and {"theta": at.best.theta, "loss": at.best.report.loss},
-        "status": at.status and at.status.name,
+        "status": status and status.name,
         "by_solver": at.by_solver,
         "weights": dict(at.system.weights),
         "notes": dict(loop.notes),

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pinnml import KAN, LBFGS, LSGD, MLP, Adam, Features, LevenbergMarquardt, Multilevel, Recipe, load, solve
+from pinnml.deadline import Deadline, OutOfTimeError
 from pinnml.errors import CheckpointError, SettingsError
 from pinnml.results import read_progress
 from pinnml.run import loop as loops
@@ -223,3 +224,25 @@ def test_checkpoints_do_not_grow_with_the_history(tmp_path, monkeypatch):
     progress = read_progress(tmp_path / "run" / "checkpoint.pt")
     assert progress is not None
     assert progress["spacing"] >= 8
+
+
+def test_a_step_that_time_has_cut_short_is_taken_anew(tmp_path, monkeypatch):
+    solver = LBFGS(steps=6, inner=5, seconds=10**6)
+    whole = solve(rod(), TANH, solver, **POINTS)
+    calls, stop = [0], []
+
+    def late(deadline: Deadline) -> None:
+        if deadline.moment is None:
+            return
+        calls[0] += 1
+        if len(stop) == 3:
+            calls[0], stop[:] = 0, [0] * 4
+        if len(stop) > 3 and calls[0] > 3:  # in the middle of the fourth step
+            raise OutOfTimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Deadline, "check", late)
+        cut = solve(rod(), TANH, solver, **POINTS, out=tmp_path / "run", callback=lambda _: stop.append(0))
+    assert cut.verdict.status is Status.SECONDS
+    assert cut.verdict.steps == 4
+    assert torch.equal(numbers(solve(rod(), TANH, solver, **POINTS, resume=tmp_path / "run")), numbers(whole))
