@@ -20,7 +20,7 @@ from pinnml.run.measurement import measure_of
 from pinnml.run.memory import check_network, footprint, free_bytes
 from pinnml.run.recipe import Recipe
 from pinnml.run.request import Request
-from pinnml.solvers import LBFGS, Adam, Solver
+from pinnml.solvers import LBFGS, Adam, Multilevel, Solver
 from pinnml.system import System, check_interfaces, check_switches
 from pinnml.system.weak import WeakResidual, weak_residuals
 from pinnml.verification import Anew
@@ -68,6 +68,8 @@ def _check_memory(
 ) -> None:
     """Raise SettingsError for what cannot fit; where it is near, the equations are tried on a few points for it."""
     solver, points = request.solver, sum(wanted.values())
+    if isinstance(solver, Multilevel) and solver.adaptive is None:
+        network.basis.check_levels(solver.levels - 1)  # of too many levels the size says nothing
     parameters = sum(parameter.numel() for parameter in network.parameters())
     least = points * network.coef.shape[1], parameters * solver.growth, network.coef.numel() * solver.growth
     if FEAR * 8 * (solver.numbers(*least) + points * network.inputs.size) < free:

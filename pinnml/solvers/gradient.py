@@ -236,7 +236,7 @@ def _kept(optimiser: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Any]
     def copied(value: Any) -> Any:
         return value.clone() if isinstance(value, Tensor) else list(value) if isinstance(value, list) else value
 
-    memory = {name: copied(value) for name, value in optimiser.state[parameter].items() if name != "al"}
+    memory = {name: copied(value) for name, value in optimiser.state.get(parameter, {}).items() if name != "al"}
     return {"gradient": parameter.grad, "memory": memory}
 
 
