@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from vtkmodules.vtkIOXML import vtkXMLWriter
 
 
+def load_libraries() -> None:
+    """Load what writes files and pictures: it takes longer than to write them, and a signal meanwhile crashes VTK."""
+    import pyvista
+    import vtkmodules.vtkIOXML
+
+    import pinnml.output.figure
+
+    _ = pyvista.UnstructuredGrid, vtkmodules.vtkIOXML, pinnml.output.figure
+
+
 def write_vtu(path: str | os.PathLike[str], snapshot: Snapshot) -> list[Path]:
     """One snapshot as a compressed `.vtu` file; a cloud of points becomes a mesh of vertices.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pinnml.output import Workplace
+from pinnml.output import Workplace, load_libraries
 from pinnml.results import Solution, Verdict, of_run, told, warned, write_state, written
 from pinnml.run.judge import judge, unjudged
 from pinnml.run.loop import Loop
@@ -72,6 +73,8 @@ class Keeper:
             solution = warned(
                 solution, f"{n} checkpoint{'s' * (n > 1)} could not be written on the way, the first {first}."
             )
+        with self.interruptions.held(), suppress(ImportError):  # what is missing is told in writing
+            load_libraries()
         return written(solution, self.place, progress_of(loop, self.request) if loop.steps else None)
 
 

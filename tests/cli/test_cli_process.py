@@ -63,7 +63,7 @@ def test_ctrl_c_ends_a_solve_with_everything_written() -> None:
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert (process.returncode, err) == (1, "")
+    assert (process.returncode, err) == (130, "")
     assert "interrupted; the last good state was kept" in " ".join(out.split())
     verdict = json.loads(Path("run/verdict.json").read_text())
     assert (verdict["status"], verdict["good"]) == ("interrupted", False)
