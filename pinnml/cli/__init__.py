@@ -1,4 +1,4 @@
-"""The command line: `pinnml solve`, `check`, `list` and `new`."""
+"""The command line: `pinnml solve`, `check`, `compare`, `list` and `new`."""
 
 from pinnml.cli.application import app, main
 

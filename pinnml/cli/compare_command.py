@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from pinnml.cli.terminal import errors_told, results
-from pinnml.results import Comparison, Run
+from pinnml.results import Comparison, Run, Verdict
 from pinnml.results import compare as compared
 
 
@@ -34,11 +34,12 @@ def compare(
 
 
 def _about(run: Run) -> tuple[str, ...]:
-    verdict = run.verdict
-    known = [error for error in verdict["relative_l2"].values() if error is not None]
-    known = known or list(verdict["difference"].values())
-    error = f"{max(known):.1e}" if known else "not known"
-    return run.name, verdict["network"], verdict["solver"], f"{verdict['seconds']:.2f}", error
+    verdict, error = Verdict.from_json(run.verdict), "not known"
+    if verdict.error is not None:
+        error = f"{verdict.error:.1e}"
+    elif verdict.worst_estimate is not None:
+        error = f"{verdict.worst_estimate:.1e} (estimate)"
+    return run.name, verdict.network, verdict.solver, f"{verdict.seconds:.2f}", error
 
 
 def _distances(comparison: Comparison) -> str:

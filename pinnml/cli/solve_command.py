@@ -88,7 +88,7 @@ def solve(
     The script's own recipe is used, less what is replaced here. Nothing is written without --out. Ctrl-C, SIGTERM and
     SIGHUP end the solve, keep the last good state, and still write and judge it; pinnml resume goes on with it.
 
-    Exit status: 0 for a good solution with the promised error, 1 for one that is not, 2 for an error in the script
+    Exit status: 0 for a good solution, finished or not, 1 for one that is not good, 2 for an error in the script
     or the options, 3 for a solution that could not be written, 130 for a solve that was interrupted, whatever its
     verdict.
     """

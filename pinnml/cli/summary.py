@@ -51,7 +51,7 @@ def print_summary(console: Console, solution: Solution) -> None:
     table.add_row("seconds", f"{verdict.seconds:.2f}, and {verdict.seconds_verify:.2f} to judge the solution")
     if solution.folder is not None:
         table.add_row("files", _files(solution.folder))
-    table.add_row("verdict", Text("good", "bold green") if verdict.good else Text("not good", "bold red"))
+    table.add_row("verdict", Text(verdict.word, "bold green" if verdict.good else "bold red"))
     console.print(table)
     console.print(_grid([(" -", complaint) for complaint in verdict.complaints]))
     console.print(_grid([("Note:", warning) for warning in verdict.warnings]))

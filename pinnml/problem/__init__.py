@@ -1,5 +1,6 @@
 """What a user states: fields, equations on regions, and what binds them to a network's outputs by name."""
 
+from pinnml.problem.bare_faces import bare_faces
 from pinnml.problem.binding import (
     FROM_ZERO,
     by_field,
@@ -14,5 +15,4 @@ from pinnml.problem.binding import (
 from pinnml.problem.collocation import check_data, check_posed_at_points, counts, drawn, held_out_sample, sided
 from pinnml.problem.derivatives import HIGHEST_ORDER, Needs, discover
 from pinnml.problem.equation import WEAK_FORM, Equation, Field, Term, Weak, argument_names, test_names, weak_name
-from pinnml.problem.missing_conditions import bare_faces
 from pinnml.problem.problem import AT_INTERFACES, Problem

@@ -23,7 +23,7 @@ ROUND_OFF = 1e-12
 #: An equation with less than this share of the loss, and this much more relative residual than the median of the
 #: others, hardly contributes.
 SHARE, NEGLECT = 1e-3, 1e3
-#: Without a promise to judge by, a relative residual or an error above this is a complaint.
+#: A relative residual above this is a complaint, and so is an error where nothing was promised.
 UNSOLVED = 1e-2
 #: Without a promise, a solve that ended by its limits is accurate with an error below this.
 ACCURATE = 1e-4
@@ -171,6 +171,11 @@ class Verdict:
         return f"{self.outcome}: {reason}" if reason else self.outcome
 
     @property
+    def word(self) -> str:
+        """Good, accurate but not finished, or not good."""
+        return "not good" if not self.good else "good" if self.converged else "accurate but not finished"
+
+    @property
     def outcome(self) -> str:
         """Good or not, the error, its estimate or the residual, steps and seconds."""
         figure = f"relative residual {self.worst:.1e}"
@@ -178,9 +183,8 @@ class Verdict:
             figure = f"error {self.error:.1e}"
         elif self.worst_estimate is not None:
             figure = f"estimate {self.worst_estimate:.1e}"
-        word = "not good" if not self.good else "good" if self.converged else "accurate but not finished"
         steps = f"{self.steps} step{'s' * (self.steps != 1)}"
-        return f"{word}, {figure}, {steps}, {self.seconds:.2f} s"
+        return f"{self.word}, {figure}, {steps}, {self.seconds:.2f} s"
 
     @property
     def worst(self) -> float:

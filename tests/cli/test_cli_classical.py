@@ -53,6 +53,28 @@ def test_a_disc_by_elements_by_a_network_and_side_by_side():
     assert Path("both.png").is_file()
 
 
+def test_runs_of_which_nothing_is_known_are_compared_by_their_estimates():
+    Path("unknown.py").write_text(SCRIPT.replace("        exact=lambda x, y: 1 - x**2 - y**2,\n", ""))
+    for seed in (0, 1):
+        assert (
+            pinnml(
+                "solve",
+                "unknown.py",
+                "--network",
+                "features:count=60",
+                "--seed",
+                str(seed),
+                "--out",
+                f"run{seed}",
+                "--quiet",
+            ).status
+            == 0
+        )
+    both = pinnml("compare", "run0", "run1")
+    assert both.status == 0
+    assert both.out.count("(estimate)") == 2
+
+
 def test_a_mesh_may_come_from_the_command_line():
     found = pinnml("solve", "disc.py", "where=square", "--reference", f"{MESHES}/square_quads.msh", "--quiet")
     assert found.status == 0
