@@ -31,6 +31,8 @@ HELD_OUT_STREAM = 2**31
 UNSEEN_STREAM = 3 * 2**31
 #: Collocation points in the interior at least, where their number is left open.
 FEWEST_POINTS = 500
+#: And for a second solve: others than these, so that a quadrature has other points too.
+FEWEST_UNSEEN = 570
 #: What is at least this part of what is free is looked at more closely, on so many points of a region.
 FEAR, FEW = 10, 8
 
@@ -91,7 +93,7 @@ def unseen_by(request: Request) -> Anew:
         recipe, weak = request.recipe, None
         if recipe.tests is not None:
             weak = weak_residuals(request.problem, recipe.tests)[1]
-        asked: int | dict[str, int] = max(points, FEWEST_POINTS)
+        asked: int | dict[str, int] = max(points, FEWEST_UNSEEN)
         if isinstance(recipe.points, Mapping):
             part = points / (recipe.points.get("interior") or max(recipe.points.values()))
             asked = {region: math.ceil(part * n) for region, n in recipe.points.items()}

@@ -23,6 +23,8 @@ POWER = 30
 #: What a field holds of the mode that the equations see least of is no part of its size, where so many times what is
 #: left of them could hold as much.
 BLOWN_UP = 10.0
+#: A parameter below this part of its first guess is zero, and measured by the guess.
+VANISHED = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +33,15 @@ class Determination:
 
     reach: by field, the largest |change| / |field| in L2 for which the rows change by no more than the first solution
     leaves of them: above its error, ten to a hundred times as a rule. null: the same for changes of rows that are
-    rounding beside those of zero fields. mode: the head (k, m) of the further functions for the change that moves
-    most, made as large as the field. parameters_null: by name, the same for parameters, beside their values. together:
-    the changes of the parameters, by name, that the equations see least of.
+    rounding beside those of zero fields. sizes: by name, what a field that may well be zero is measured by. mode: the
+    head (k, m) of the further functions for the change that moves most, made as large as the field. parameters_null:
+    by name, the same for parameters, beside their values. together: the changes of the parameters, by name, that the
+    equations see least of.
     """
 
     reach: dict[str, float]
     null: dict[str, float]
+    sizes: dict[str, float]
     mode: Tensor
     parameters_null: dict[str, float]
     together: dict[str, float]
@@ -48,19 +52,20 @@ def determination_of(solve: SecondSolve) -> Determination:
     inner, rounding, left = solve.factors.inner, FLOOR * float(solve.at_zero.norm()), float(solve.before.norm())
     problem, network = solve.system.problem, solve.system.network_at(solve.first)
     heads = inner.directions(FLOOR).unflatten(0, (solve.further, network.coef.shape[1]))  # (k, m, q)
-    stretch, mode, largest = {}, heads[..., 0], -1.0
+    stretch, sizes, mode, largest, unseen = {}, {}, heads[..., 0], -1.0, rounding * inner.largest
     for name, field, slopes, functions in at_points(problem, network, solve.further):
         # a change c of the head moves component f by sum_j slopes_nfj functions_nk c_kj
         moved = torch.einsum("nfj,nk,kjq->nfq", slopes, functions, heads).flatten(end_dim=1)
         norm, direction = _norm(moved)
         size = _size(field.flatten(), moved @ direction, BLOWN_UP * left)
+        if size <= norm * max(left, unseen):  # it may be zero as well
+            sizes[name] = size = _usual_size(solve, slopes, functions)
         stretch[name] = norm / max(size, torch.finfo(field.dtype).tiny)
         if stretch[name] > largest:
             mode, largest = (size or 1.0) / norm * (heads @ direction), stretch[name]
-    unseen = rounding * inner.largest
     reach = {name: each * max(left, unseen) for name, each in stretch.items()}
     null = {name: each * unseen for name, each in stretch.items()}
-    return Determination(reach, null, mode, *_of_parameters(solve, unseen))
+    return Determination(reach, null, sizes, mode, *_of_parameters(solve, unseen))
 
 
 def at_points(problem: Problem, network: Network, count: int) -> Iterator[tuple[str, Tensor, Tensor, Tensor]]:
@@ -91,6 +96,18 @@ def _size(field: Tensor, mode: Tensor, rows: float) -> float:
     return float((field - along * mode).norm() if abs(along) <= rows else field.norm())
 
 
+def _usual_size(solve: SecondSolve, slopes: Tensor, functions: Tensor) -> float:
+    """The norm of a field that would give rows as long as zero fields do: what a field that is zero is measured by.
+
+    slopes (n, f, m) of the field by the outputs, functions (n, k).
+    """
+    columns = solve.jacobian[:, : functions.shape[1] * slopes.shape[2]].unflatten(1, (-1, slopes.shape[2]))
+    rows = torch.linalg.vector_norm(columns, dim=0)  # (k, m)
+    moved = torch.einsum("nfj,nk->kj", slopes.square(), functions.square()).sqrt()
+    usual = (rows / moved)[moved > 0].median()
+    return float(solve.at_zero.norm() / usual.clamp(min=torch.finfo(rows.dtype).tiny))
+
+
 def _real(value: Tensor) -> tuple[Tensor, ...]:
     return (value.real, value.imag) if value.is_complex() else (value,)
 
@@ -109,8 +126,11 @@ def _of_parameters(solve: SecondSolve, rows: float) -> tuple[dict[str, float], d
     names = list(solve.system.problem.parameters)
     if not names:
         return {}, {}
-    values = solve.system.parameters_at(solve.second)
-    size = torch.tensor([abs(values[name]) or 1.0 for name in names], dtype=solve.before.dtype)
+    values, guesses = solve.system.parameters_at(solve.second), solve.system.problem.parameters
+    sizes = [abs(values[name]) if abs(values[name]) > VANISHED * abs(guesses[name]) else 0.0 for name in names]
+    size = solve.before.new_tensor(
+        [each or abs(guesses[name]) or 1.0 for each, name in zip(sizes, names, strict=True)]
+    ).cpu()
     factor = solve.factors.border_factor(CUTOFF)[-len(names) :, -len(names) :].cpu() * size
     _, s, v = torch.linalg.svd(factor)
     changes = v.mT / s.clamp(min=FLOOR * float(s[0]))

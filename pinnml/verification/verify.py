@@ -11,13 +11,15 @@ import torch
 from pinnml.networks import Network
 from pinnml.results import Fields, distance
 from pinnml.system import System
-from pinnml.verification.determination import Determination, determination_of
+from pinnml.verification.determination import Determination, at_points, determination_of
 from pinnml.verification.noise import noise_of, shifts, standard_errors
 from pinnml.verification.second_solve import Anew, SecondSolve, second_solve
 from pinnml.verification.unseen_data import unseen_data
 
-#: The second solve is taken to leave no more than this part of the residual.
-LARGEST_GAIN = 0.9
+#: The second solve is taken to leave no more than this part of the residual; and where that is rounding.
+LARGEST_GAIN, LARGEST_ROUNDING_GAIN = 0.9999, 0.9
+#: A residual below this part of what zero fields leave is rounding.
+ROUNDING = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +50,8 @@ class Verification:
 def verify(system: System, theta: torch.Tensor, anew: Anew, seed: int) -> Verification:
     """Solve again beside the solution at theta; `anew` makes a system for a network on unseen points.
 
-    Fields whose residual falls to the part g with the second solve are taken to be off by |first - second| / (1 - g):
-    the second is off by about the part g of that again.
+    Fields whose residual falls to the part g with the second solve are taken to be off by |first - second| /
+    sqrt(1 - g^2).
     """
     first = system.network_at(theta).double(), system.parameters_at(theta)
     solve = second_solve(*first, anew, torch.Generator().manual_seed(seed))
@@ -59,11 +61,11 @@ def verify(system: System, theta: torch.Tensor, anew: Anew, seed: int) -> Verifi
     zero = float(solve.at_zero.norm())
     tiny = torch.finfo(theta.dtype).tiny
     gain = after / (before + tiny)
-    right_angle = 1 / math.sqrt(
-        1 - min(gain, LARGEST_GAIN) ** 2
-    )  # what least squares gain is at one to what they leave
+    largest = LARGEST_ROUNDING_GAIN if before <= ROUNDING * zero else LARGEST_GAIN
+    right_angle = 1 / math.sqrt(1 - min(gain, largest) ** 2)  # of what least squares gain with what they leave
     apart, noisy = distance(system.problem, first, second), shifts(solve, noise)
     determination = determination_of(solve)
+    apart |= _apart(solve, determination.sizes)
     return Verification(
         estimate={name: math.hypot(right_angle * each, noisy.get(name, 0.0)) for name, each in apart.items()},
         second=second,
@@ -77,6 +79,15 @@ def verify(system: System, theta: torch.Tensor, anew: Anew, seed: int) -> Verifi
         unseen=tuple(unseen_data(system.problem, solve.system.blocks, _sizes(solve.system, solve.first))),
         alternative=(_with_mode(solve, determination.mode), first[1]),
     )
+
+
+def _apart(solve: SecondSolve, sizes: Mapping[str, float]) -> dict[str, float]:
+    """How far the second fields are from the first beside sizes of their own, by name."""
+    if not sizes:
+        return {}
+    networks = (solve.system.network_at(theta) for theta in (solve.first, solve.second))
+    first, second = ({each[0]: each[1] for each in at_points(solve.system.problem, n, 0)} for n in networks)
+    return {name: float((first[name] - second[name]).norm()) / size for name, size in sizes.items()}
 
 
 def _with_mode(solve: SecondSolve, mode: torch.Tensor) -> Network:
