@@ -207,7 +207,7 @@ class Verdict:
     def _open(self) -> list[str]:
         """What the equations do not determine; without a second solve, by counting conditions alone."""
         if not self.null:
-            return list(self.missing)
+            return list(self.missing) if self.error is None else []
         if self.undetermined:
             names = " and ".join(f"'{name}'" for name in self.undetermined)
             why = " ".join(self.missing) or "A condition is missing."

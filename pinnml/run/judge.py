@@ -59,7 +59,7 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         parameters_found=parameters,
         zero_fields=_zero_fields(system.problem, network, parameters, relative_errors),
         unmet=unmet(system.problem, network, parameters, replaced(system.problem, system.rows)),
-        missing=missing_conditions(system.problem, system.blocks),
+        missing=(*missing_conditions(system.problem, system.blocks), *_scattered(system)),
         warnings=(
             *bare_faces(system.problem, weakly=record["tests"] is not None),
             *_search_ended(loop.notes, network.basis.size),
@@ -168,6 +168,16 @@ def _search_ended(notes: Mapping[str, Any], size: int) -> Iterator[str]:
             f"{float(notes['search left']):.1e} left of an equation: finer waves may be missing. Give more functions "
             f"and a larger bandwidth, such as Features({2 * size}, bandwidth=({more}{',' * (len(found) == 1)}))."
         )
+
+
+def _scattered(system: System) -> list[str]:
+    """What keeps equations with derivatives on scattered points alone from being judged: no other points are there."""
+    if not isinstance(system.problem.domain, Points) or all(block.needs.outputs.order == 0 for block in system.blocks):
+        return []
+    return [
+        "Scattered points alone do not tell whether the equations determine the fields between them: state the domain, "
+        "such as a Box, and give the points as data=."
+    ]
 
 
 def _zero_fields(

@@ -33,10 +33,10 @@ class Determination:
 
     reach: by field, the largest |change| / |field| in L2 for which the rows change by no more than the first solution
     leaves of them: above its error, ten to a hundred times as a rule. null: the same for changes of rows that are
-    rounding beside those of zero fields. sizes: by name, what a field that may well be zero is measured by. mode: the
-    head (k, m) of the further functions for the change that moves most, made as large as the field. parameters_null:
-    by name, the same for parameters, beside their values. together: the changes of the parameters, by name, that the
-    equations see least of.
+    rounding beside those of zero fields, and beside what such rows usually stand for where a field is smaller. sizes:
+    by name, what a field that may well be zero is measured by. mode: the head (k, m) of the further functions for the
+    change that moves most, made as large as the field. parameters_null: by name, the same for parameters, beside their
+    values. together: the changes of the parameters, by name, that the equations see least of.
     """
 
     reach: dict[str, float]
@@ -52,19 +52,19 @@ def determination_of(solve: SecondSolve) -> Determination:
     inner, rounding, left = solve.factors.inner, FLOOR * float(solve.at_zero.norm()), float(solve.before.norm())
     problem, network = solve.system.problem, solve.system.network_at(solve.first)
     heads = inner.directions(FLOOR).unflatten(0, (solve.further, network.coef.shape[1]))  # (k, m, q)
-    stretch, sizes, mode, largest, unseen = {}, {}, heads[..., 0], -1.0, rounding * inner.largest
+    stretch, null, sizes, mode, largest, unseen = {}, {}, {}, heads[..., 0], -1.0, rounding * inner.largest
     for name, field, slopes, functions in at_points(problem, network, solve.further):
         # a change c of the head moves component f by sum_j slopes_nfj functions_nk c_kj
         moved = torch.einsum("nfj,nk,kjq->nfq", slopes, functions, heads).flatten(end_dim=1)
         norm, direction = _norm(moved)
-        size = _size(field.flatten(), moved @ direction, BLOWN_UP * left)
+        size, usual = _size(field.flatten(), moved @ direction, BLOWN_UP * left), _usual_size(solve, slopes, functions)
         if size <= norm * max(left, unseen):  # it may be zero as well
-            sizes[name] = size = _usual_size(solve, slopes, functions)
+            sizes[name] = size = usual
+        null[name] = norm * unseen / max(size, usual, torch.finfo(field.dtype).tiny)
         stretch[name] = norm / max(size, torch.finfo(field.dtype).tiny)
         if stretch[name] > largest:
             mode, largest = (size or 1.0) / norm * (heads @ direction), stretch[name]
     reach = {name: each * max(left, unseen) for name, each in stretch.items()}
-    null = {name: each * unseen for name, each in stretch.items()}
     return Determination(reach, null, sizes, mode, *_of_parameters(solve, unseen))
 
 

@@ -7,7 +7,7 @@ from math import pi
 import pytest
 import torch
 
-from pinnml import LSGD, Box, Equation, Features, LevenbergMarquardt, Problem, laplacian, solve
+from pinnml import LSGD, Box, Equation, Features, LevenbergMarquardt, Points, Problem, laplacian, solve
 
 BASIS, FIXED = Features(60, bandwidth=4), LSGD(hidden="fixed")
 
@@ -77,3 +77,27 @@ def test_an_integral_that_the_quadrature_misses_is_seen_by_the_second_solve():
     slope = 1 / float(torch.trapezoid(fine * torch.sin(40 * fine).abs(), fine))
     error = abs(float(solution([[1.0]])["u"][0]) / slope - 1)
     assert error / 30 < solution.verdict.estimate["u"]  # the other quadrature is as far off
+
+
+@pytest.mark.parametrize("expansion", [1e-4, 1e-6])
+def test_a_field_far_smaller_than_another_is_determined(expansion):
+    """A temperature of 300 bends a beam by thousandths: T'' = f, w'' = expansion (T - 300)."""
+    laws = (
+        Equation(lambda T, x: T.d("xx") + 300 * pi**2 * torch.sin(pi * x), name="heat"),
+        Equation(lambda w, T: w.d("xx") - expansion * (T - 300), name="bend"),
+        Equation(lambda T, w: (T - 300, w), on="boundary", name="ends"),
+    )
+    problem = Problem(domain=Box(x=(0, 1)), fields=("T", "w"), equations=laws)
+    verdict = solve(problem, BASIS, FIXED, points=300).verdict
+    assert verdict.undetermined == ()
+
+
+def test_equations_on_scattered_points_alone_are_not_taken_for_solved():
+    x = torch.rand(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64).numpy()
+    points = Points({"x": x[:, 0], "y": x[:, 1]})
+    laws = (Equation(lambda u: laplacian(u) - 1, name="poisson"),)
+    wall = {"wall": Points({"x": [0.0, 0.0], "y": [0.2, 0.8]})}
+    laws = (*laws, Equation(lambda u: u, on="wall", name="held"))
+    verdict = solve(Problem(domain=points, fields=("u",), data=wall, equations=laws), BASIS).verdict
+    assert not verdict.good
+    assert any("Scattered points alone" in complaint for complaint in verdict.complaints)
