@@ -118,8 +118,14 @@ class Verdict:
     @property
     def accurate(self) -> bool:
         """Whether the error, known or else estimated, is below the promise, or 1e-4 where nothing was promised."""
-        error = self.worst_estimate if self.error is None else self.error
-        return error is not None and error <= (ACCURATE if self.expected is None else self.expected)
+        told = [each for each in (self.error, self._worst_of_unknown) if each is not None]
+        return bool(told) and _largest(told) <= (ACCURATE if self.expected is None else self.expected)
+
+    @property
+    def _worst_of_unknown(self) -> float | None:
+        """The worst estimate of a field with which nothing can be compared."""
+        found = [each for name, each in self.estimate.items() if self.relative_l2.get(name) is None]
+        return _largest(found) if found else None
 
     @property
     def undetermined(self) -> tuple[str, ...]:
@@ -244,12 +250,14 @@ class Verdict:
         """The error, or its estimate, above what was promised or may be."""
         limit = UNSOLVED if self.expected is None else self.expected
         promise = "" if self.expected is None else f"; the script promises {self.expected:.1e}"
-        if self.error is not None:
-            return [] if self.error <= limit else [f"The error is {self.error:.1e}{promise}."]
-        if self.worst_estimate is not None:
+        found, estimate = [], self._worst_of_unknown
+        if self.error is not None and not self.error <= limit:
+            found.append(f"The error is {self.error:.1e}{promise}.")
+        if estimate is not None and not estimate <= limit:
             by = f", by {self.estimated_by}" if self.estimated_by else ""
-            estimate = self.worst_estimate
-            return [] if estimate <= limit else [f"The estimated error is {estimate:.1e}{by}{promise}."]
+            found.append(f"The estimated error is {estimate:.1e}{by}{promise}.")
+        if found or self.error is not None or estimate is not None:
+            return found
         if self.expected is None:
             return []
         return [f"The promised error of {self.expected:.1e} could not be checked: nothing to compare with."]

@@ -111,6 +111,13 @@ def test_an_estimate_stands_in_for_an_error():
     assert not replace(verdict, expected=4e-9).good
 
 
+def test_what_is_known_of_one_field_does_not_speak_for_another():
+    verdict = replace(GOOD, relative_l2={"u": 1e-12, "w": None}, estimate={"u": 1e-12, "w": 0.3})
+    assert not verdict.good
+    assert any("estimated error is 3.0e-01" in complaint for complaint in verdict.complaints)
+    assert replace(verdict, estimate={"u": 0.3, "w": 1e-9}).good  # u is known to be right
+
+
 def test_without_an_error_the_summary_gives_the_relative_residual():
     verdict = replace(GOOD, relative_l2={"u": None}, expected=None)
     assert "relative residual 1.0e-09" in verdict.summary
