@@ -34,7 +34,7 @@ def measured(system: System, theta: Tensor) -> tuple[tuple[float, ...], System, 
     zero = theta.clone()
     zero[system.head] = 0.0
     outputs = _outputs(system, zero)
-    sizes = {name: float(each @ each.new_tensor(outputs)) for name, each in _term_sizes(system, zero).items()}
+    sizes = {name: float(each.detach() @ each.new_tensor(outputs)) for name, each in _term_sizes(system, zero).items()}
     largest = max(sizes.values()) or 1.0
     own = {term.name: term.equation.weight for block in system.blocks for term in block.terms}
     system = system.with_weights({name: own[name] / _rounded(size / largest) ** 2 for name, size in sizes.items()})
