@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pinnml import LSGD, Box, Equation, Features, Problem, solve
-from pinnml.notebook import as_table
+from pinnml.output.notebook import as_table
 from tests.helpers.forms import uniform
 from tests.helpers.verdicts import GOOD
 

@@ -27,9 +27,9 @@ from scripts.rooms import (
 #: The rooms from the ground up. A file imports from rooms on lower lines only, or from its own.
 FLOORS = (
     "errors deadline",
-    "validation extras linalg notebook",
-    "calculus",
-    "domains output tables",
+    "validation extras linalg",
+    "calculus output",
+    "domains tables",
     "networks problem",
     "elements",
     "system",
@@ -41,7 +41,7 @@ FLOORS = (
     "cli",
 )
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms.split()}
-LOOSE = {"__init__.py", "deadline.py", "errors.py", "extras.py", "linalg.py", "notebook.py", "validation.py"}
+LOOSE = {"__init__.py", "deadline.py", "errors.py", "extras.py", "linalg.py", "validation.py"}
 HEAVY = ("matplotlib", "pyvista", "vtk", "meshio", "basix", "typer", "rich", "scipy.optimize", "sympy", "gmsh")
 OWN = [path for path in FILES if path.name != "__init__.py"]
 

@@ -15,7 +15,7 @@ from pinnml.calculus import index_set
 from pinnml.domains import Domain, Sample
 from pinnml.errors import ProblemError, ShapeError
 from pinnml.networks import Network
-from pinnml.notebook import as_table
+from pinnml.output.notebook import as_table
 from pinnml.problem import (
     Equation,
     Field,

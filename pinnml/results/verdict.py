@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pinnml.notebook import as_table
+from pinnml.output.notebook import as_table
 from pinnml.problem import WEAK_FORM
 from pinnml.solvers import Status
 

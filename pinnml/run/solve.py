@@ -79,8 +79,7 @@ def solve(
     """
     check_problem(problem)
     recipe = Recipe(network, solver, points, expect, rule, tests=tests)
-    options = {"seed": seed, "device": device, "dtype": dtype, "start": start, "verify": verify}
-    options["threads"] = threads
+    options = {"seed": seed, "device": device, "dtype": dtype, "start": start, "verify": verify, "threads": threads}
     return _solved(problem, recipe, out=out, resume=resume, callback=callback, progress=progress, **options)
 
 

@@ -110,8 +110,8 @@ class Solver(ABC):
         return None
 
     def unpacked(self, packed: Any, system: System, theta: Tensor) -> Any:
-        """The state of which `packed` told, with the system and theta of then."""
-        raise NotImplementedError
+        """The state of which `packed` told, with the system and theta of then: what was packed, as a rule."""
+        return packed
 
     @abstractmethod
     def step(self, system: System, theta: Tensor, state: Any) -> Step:

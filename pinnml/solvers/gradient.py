@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -40,8 +41,28 @@ class State:
     kept: Mapping[str, Any] = field(default_factory=dict)
 
 
+class _Descent(Solver):
+    """A solver by one of PyTorch's optimisers: how its state begins, and what a checkpoint holds of it."""
+
+    @abstractmethod
+    def _optimiser(self, parameter: Tensor) -> torch.optim.Optimizer:
+        """The optimiser of a parameter (P,)."""
+
+    def init(self, system: System, theta: Tensor) -> State:
+        """A fresh optimiser with the gradient at theta."""
+        return _start(system, theta, self._optimiser)
+
+    def packed(self, state: State) -> dict[str, Any]:
+        """All of it."""
+        return _packed(state)
+
+    def unpacked(self, packed: dict[str, Any], system: System, theta: Tensor) -> State:
+        """All of it."""
+        return _unpacked(packed, theta, self._optimiser)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Adam(Solver):
+class Adam(_Descent):
     """Adam (arXiv:1412.6980) on the whole of theta, full batch.
 
     rate: the learning rate; decay: its factor after every 1000 steps; ramp: steps over which the rate rises to its
@@ -62,18 +83,6 @@ class Adam(Solver):
         settle(self, positive, "rate", "decay")
         settle(self, whole_number, "ramp", "patience")
         settle(self, or_none(whole_number), "cycle")
-
-    def init(self, system: System, theta: Tensor) -> State:
-        """A fresh optimiser with the gradient at theta."""
-        return _start(system, theta, self._optimiser)
-
-    def packed(self, state: State) -> dict[str, Any]:
-        """All of it."""
-        return _packed(state)
-
-    def unpacked(self, packed: dict[str, Any], system: System, theta: Tensor) -> State:
-        """All of it."""
-        return _unpacked(packed, theta, self._optimiser)
 
     def _optimiser(self, parameter: Tensor) -> torch.optim.Optimizer:
         return torch.optim.Adam([parameter], lr=self.rate)
@@ -110,7 +119,7 @@ class Adam(Solver):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LBFGS(Solver):
+class LBFGS(_Descent):
     """L-BFGS with a strong Wolfe line search on the whole of theta; one step is `inner` iterations.
 
     memory: pairs that are kept; patience: steps within which the loss must fall by a tenth.
@@ -128,18 +137,6 @@ class LBFGS(Solver):
     def __post_init__(self) -> None:
         super().__post_init__()
         settle(self, whole_number, "inner", "memory", "patience")
-
-    def init(self, system: System, theta: Tensor) -> State:
-        """A fresh optimiser with the gradient at theta."""
-        return _start(system, theta, self._optimiser)
-
-    def packed(self, state: State) -> dict[str, Any]:
-        """All of it."""
-        return _packed(state)
-
-    def unpacked(self, packed: dict[str, Any], system: System, theta: Tensor) -> State:
-        """All of it."""
-        return _unpacked(packed, theta, self._optimiser)
 
     def _optimiser(self, parameter: Tensor) -> torch.optim.Optimizer:
         settings = {"tolerance_grad": 0.0, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}

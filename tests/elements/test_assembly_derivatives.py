@@ -260,4 +260,5 @@ def test_a_pattern_keeps_rows_without_entries():
 def test_a_pattern_is_found_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Pattern.of(torch.tensor([0]), torch.tensor([0]), 1)
+        found = Pattern.of(torch.tensor([0]), torch.tensor([0]), 1)
+    assert isinstance(found, Pattern)

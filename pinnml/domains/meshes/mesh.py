@@ -29,7 +29,7 @@ from pinnml.domains.meshes.sampling import Density, Pieces, sampled, towards
 from pinnml.domains.rules import SPANNING
 from pinnml.domains.sample import Domain, Grid, Sample
 from pinnml.errors import MeshError, unknown_name
-from pinnml.notebook import as_table
+from pinnml.output.notebook import as_table
 
 
 class Mesh:
