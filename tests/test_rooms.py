@@ -38,6 +38,7 @@ FLOORS = (
     "verification",
     "run",
     "classical",
+    "surrogates",
     "cli",
 )
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms.split()}

@@ -1,0 +1,1 @@
+"""Networks on the nodes of a mesh that answer a parametric problem in one evaluation."""
