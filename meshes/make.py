@@ -58,6 +58,19 @@ def plate_with_hole() -> None:
     gmsh.model.mesh.setOrder(2)
 
 
+def square_with_hole() -> None:
+    """The unit square with a hole of radius 0.15 off its middle, in small triangles."""
+    plate, hole = occ.addRectangle(0, 0, 0, 1, 1), occ.addDisk(0.6, 0.45, 0, 0.15, 0.15)
+    occ.cut([(2, plate)], [(2, hole)])
+    occ.synchronize()
+    edges = [tag for _, tag in occ.getEntities(1)]
+    rim = [tag for tag in edges if gmsh.model.getType(1, tag) != "Line"]
+    named(2, plate=[tag for _, tag in occ.getEntities(2)])
+    named(1, walls=[tag for tag in edges if tag not in rim], hole=rim)
+    gmsh.option.setNumber("Mesh.MeshSizeMax", 0.0236)
+    gmsh.model.mesh.generate(2)
+
+
 def two_materials() -> None:
     """The unit square, in two parts that meet at x = 1/2."""
     points = [geo.addPoint(x, y, 0, 0.09) for x, y in ((0, 0), (0.5, 0), (1, 0), (1, 1), (0.5, 1), (0, 1))]
@@ -158,6 +171,7 @@ def glacier() -> None:
 MESHES: dict[str, Callable[[], None]] = {
     "l_shape": l_shape,
     "plate_with_hole": plate_with_hole,
+    "square_with_hole": square_with_hole,
     "two_materials": two_materials,
     "disc": disc,
     "square_quads": square_quads,

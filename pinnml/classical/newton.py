@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from pinnml.classical.linear import LinearSolver
-from pinnml.elements import Form
+from pinnml.elements import Form, Parameters
 from pinnml.elements.essential_conditions import Constraint
 from pinnml.run import free_bytes
 from pinnml.solvers import Status
@@ -36,7 +36,7 @@ def newton(
     form: Form,
     constraint: Constraint,
     start: Tensor,
-    parameters: Mapping[str, float],
+    parameters: Parameters,
     *,
     dimensions: int = 3,
     steps: int = 50,

@@ -12,7 +12,7 @@ import torch
 from pinnml.domains import Box, Domain, Mesh
 from pinnml.elements.element import Element, check_elements
 from pinnml.errors import ProblemError, SettingsError, unknown_name
-from pinnml.problem import Problem
+from pinnml.problem import Problem, check_nothing_random
 
 #: Meshes end where their problems do to this part of the extent.
 SAME_EXTENT = 1e-6
@@ -22,6 +22,7 @@ SAME_MEASURE = 0.1
 
 def checked_mesh(problem: Problem, mesh: Mesh | None) -> Mesh:
     """The mesh to solve on. Raises ProblemError or SettingsError where finite elements cannot begin."""
+    check_nothing_random(problem)
     if not problem.weak:
         cure = "add weak=lambda u, v: dot(grad(u), grad(v)) - f * v, or solve at points"
         raise ProblemError("there is no weak form", expected="Problem(..., weak=...)", got="none", cure=cure)

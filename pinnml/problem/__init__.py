@@ -15,4 +15,14 @@ from pinnml.problem.binding import (
 from pinnml.problem.collocation import check_data, check_posed_at_points, counts, drawn, held_out_sample, sided
 from pinnml.problem.derivatives import HIGHEST_ORDER, Needs, discover
 from pinnml.problem.equation import WEAK_FORM, Equation, Field, Term, Weak, argument_names, test_names, weak_name
+from pinnml.problem.nodal_values import at_corners
 from pinnml.problem.problem import AT_INTERFACES, Problem
+from pinnml.problem.random_inputs import (
+    GaussianField,
+    LogNormalField,
+    Normal,
+    Random,
+    TwoValuedField,
+    Uniform,
+    check_nothing_random,
+)

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from inspect import signature
+from dataclasses import dataclass, field, replace
 from keyword import iskeyword
 from typing import Any
 
 from pinnml.domains import Box, Domain, Points
 from pinnml.errors import PinnmlError, ProblemError, UnknownNameError, caught, raise_all, unknown_name
+from pinnml.problem.declarations import (
+    check_parts,
+    declared_equations,
+    declared_weak,
+    is_region,
+    unknown_arguments,
+)
 from pinnml.problem.equation import (
     JUMP,
     WEAK_FORM,
     Equation,
     Function,
     Term,
-    Weak,
     argument_names,
     declared_fields,
     test_names,
 )
-from pinnml.validation import finite
+from pinnml.problem.known_values import with_known
+from pinnml.problem.random_inputs import checked_random
 
 #: The argument by which a function on the boundary asks for the outward normal.
 NORMAL = "normal"
@@ -48,7 +54,8 @@ class Problem:
     neither differentiated nor checked. ansatz: what the fields are in terms of the network's own outputs, for
     exact conditions. parameters: trainable numbers and their first guesses. data: named sets of measured points,
     each a region of that name. weak: the weak form of the equations, for finite elements and test functions: an
-    integrand over the interior, a Weak, or several.
+    integrand over the interior, a Weak, or several. random: numbers and fields by name that are drawn, such as
+    {"kappa": LogNormalField(length=0.2), "load": Uniform(1, 5)}; `with_values` puts a draw in.
 
     Raises ProblemError or UnknownNameError where the pieces do not fit.
     """
@@ -62,13 +69,15 @@ class Problem:
     parameters: Mapping[str, float] = field(default_factory=dict)
     data: Mapping[str, Points] = field(default_factory=dict)
     weak: Any = ()
+    random: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
 
     def __post_init__(self) -> None:
-        _check_parts(self.domain, self.parameters, self.data, self.reference)
+        check_parts(self.domain, self.parameters, self.data, self.reference)
         object.__setattr__(self, "fields", declared_fields(self.fields))
-        object.__setattr__(self, "equations", _equations(self.equations))
-        object.__setattr__(self, "weak", _weak(self.weak))
+        object.__setattr__(self, "equations", declared_equations(self.equations))
+        object.__setattr__(self, "weak", declared_weak(self.weak))
+        object.__setattr__(self, "random", checked_random(self.random))
         raise_all(self._mistakes(), "the problem")
 
     def _mistakes(self) -> Iterator[PinnmlError]:
@@ -122,6 +131,28 @@ class Problem:
                 raise
             raise unknown_name("region", region, (*self.domain.regions, *self.data)) from error
 
+    def with_values(self, values: Mapping[str, Any]) -> Problem:
+        """The problem with values in the place of all that is random: an ordinary one, for every solver.
+
+        values: a number, or a function of the axes of space, for every random input; `values_at_corners` makes one of
+        nodal values. Raises ProblemError where one is left out, UnknownNameError for one that is not random.
+        """
+        if unknown := [name for name in values if name not in self.random]:
+            raise unknown_name("random input", unknown[0], tuple(self.random))
+        if left := [name for name in self.random if name not in values]:
+            message, cure = f"no value for the random '{left[0]}'", f"give one: {{..., {left[0]!r}: 1.0}}"
+            raise ProblemError(message, expected=", ".join(self.random), got=", ".join(values) or "nothing", cure=cure)
+        axes = self.domain.axes.space
+        return replace(
+            self,
+            random={},
+            equations=tuple(replace(e, residual=with_known(e.residual, values, axes)) for e in self.equations),
+            weak=tuple(replace(w, integrand=with_known(w.integrand, values, axes)) for w in self.weak),
+            exact=with_known(self.exact, values, axes),
+            ansatz=with_known(self.ansatz, values, axes),
+            reference=None,  # a function of points alone, which knows of no draw
+        )
+
     def columns_of(self, region: str) -> tuple[str, ...]:
         """The names of measured values on a region."""
         holder = self.data.get(region, self.domain)
@@ -129,7 +160,7 @@ class Problem:
 
     def available(self, region: str) -> set[str]:
         """All argument names that a residual on this region may use."""
-        names = {f.name for f in self.fields} | set(self.domain.axes.names) | set(self.parameters)
+        names = {f.name for f in self.fields} | set(self.domain.axes.names) | set(self.parameters) | set(self.random)
         on_domain = region not in self.data
         return (
             names
@@ -148,6 +179,7 @@ class Problem:
             "field": [f.name for f in self.fields],
             "axis": list(self.domain.axes.names),
             "parameter": list(self.parameters),
+            "random input": list(self.random),
         }
         seen: dict[str, str] = {}
         for kind, names in groups.items():
@@ -166,7 +198,7 @@ class Problem:
                     )
                 seen.setdefault(name, kind)
         for name, points in self.data.items():
-            if _is_region(self.domain, name):
+            if is_region(self.domain, name):
                 yield ProblemError(f"data set '{name}' is named as a region of the domain", cure="rename it")
             if points.axes.names != self.domain.axes.names:
                 yield ProblemError(
@@ -192,10 +224,13 @@ class Problem:
 
     def _wrong_solutions(self) -> Iterator[PinnmlError]:
         """`exact` and `ansatz` ask for axes and parameters, the ansatz for fields too."""
-        numbers, fields = {*self.domain.axes.names, *self.parameters}, {field.name for field in self.fields}
+        numbers, fields = (
+            {*self.domain.axes.names, *self.parameters, *self.random},
+            {field.name for field in self.fields},
+        )
         for function, what, known in ((self.exact, "exact", numbers), (self.ansatz, "ansatz", numbers | fields)):
             if function is not None:
-                yield from _unknown(argument_names(function, what), known, what)
+                yield from unknown_arguments(argument_names(function, what), known, what)
 
     def check_arguments(self, function: Function, region: str, what: str) -> None:
         """Raise UnknownNameError, listing the names there are, if a function asks for what a region does not have."""
@@ -207,7 +242,8 @@ class Problem:
         given = [name for name in names if name in (NORMAL, JUMP)]
         wrong = [*caught(self._check_given, given, region, what)]
         yield from wrong
-        yield from _unknown([name for name in names if not (wrong and name in given)], known, f"{what} on '{region}'")
+        others = [name for name in names if not (wrong and name in given)]
+        yield from unknown_arguments(others, known, f"{what} on '{region}'")
 
     def _check_given(self, names: Iterable[str], region: str, what: str) -> None:
         """What asks for `normal` or `jump` can mean one thing by it: what a region gives, or what is named so."""
@@ -231,7 +267,12 @@ class Problem:
 
     def _kind_of(self, name: str) -> str | None:
         """Whether a name is that of a field, an axis or a parameter."""
-        kinds = {"field": [f.name for f in self.fields], "axis": self.domain.axes.names, "parameter": self.parameters}
+        kinds = {
+            "field": [f.name for f in self.fields],
+            "axis": self.domain.axes.names,
+            "parameter": self.parameters,
+            "random input": self.random,
+        }
         return next((kind for kind, names in kinds.items() if name in names), None)
 
     def _wrong_weak_forms(self) -> Iterator[PinnmlError]:
@@ -282,6 +323,7 @@ class Problem:
             used |= set(argument_names(weak.integrand, f"weak form '{weak.name}'"))
         used |= {term.region for term in self.terms}
         kinds = {"field": [f.name for f in self.fields], "parameter": self.parameters, "data set": self.data}
+        kinds["random input"] = self.random
         for kind, names in kinds.items():
             for name in names:
                 if name not in used:
@@ -327,70 +369,3 @@ class Problem:
     def _is_face(self, region: str) -> bool:
         """Whether a canonical region of the domain is on the outside of space."""
         return self.domain.has_normal(region) and not self.domain.has_two_sides(region)
-
-
-def _check_parts(domain: Any, parameters: Any, data: Any, reference: Any) -> None:
-    """Raise ProblemError for a domain, parameters, data or reference of another kind than their names say."""
-    if isinstance(domain, type) or not all(hasattr(domain, part) for part in ("axes", "region", "sample")):
-        raise ProblemError(
-            "domain", expected="a Box, Mesh, Solid or Points", got=repr(domain), cure="domain=Box(x=(0, 1))"
-        )
-    if not isinstance(parameters, Mapping):
-        cure = 'parameters={"k": 1.0}: a name and a first guess'
-        raise ProblemError("parameters", expected="a mapping from names to numbers", got=repr(parameters), cure=cure)
-    for name, guess in parameters.items():
-        finite(f"the first guess of parameter '{name}'", guess, error=ProblemError)
-    if not isinstance(data, Mapping):
-        cure = 'data={"sensors": Points({"x": x}, {"measured": values})}'
-        raise ProblemError("data", expected="a mapping from names to Points", got=type(data).__name__, cure=cure)
-    for name, points in data.items():
-        if not isinstance(points, Points):
-            cure = 'Points({"x": x}, {"measured": values})'
-            raise ProblemError(f"data set '{name}'", expected="Points", got=type(points).__name__, cure=cure)
-    if reference is not None and not callable(reference):
-        cure = "write a function of points (n, d) that returns a dict of arrays"
-        raise ProblemError("reference", expected="a function", got=repr(reference), cure=cure)
-    if reference is not None and (asked := _required(reference)) not in (None, 1):
-        expected, cure = "a function of points (n, d) alone", "columns are the axes: lambda points: points[:, 0]"
-        raise ProblemError("reference", expected=expected, got=f"a function of {asked} arguments", cure=cure)
-
-
-def _required(function: Function) -> int | None:
-    """How many arguments a function must be given; None where it does not tell."""
-    try:
-        parameters = signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return None
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return None
-    return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters)
-
-
-def _equations(given: Any) -> tuple[Equation, ...]:
-    equations = tuple(given) if isinstance(given, Iterable) else (given,)
-    for equation in equations:
-        if not isinstance(equation, Equation):
-            cure = "wrap the function: Equation(residual), or Equation(lambda u: u, name=...)"
-            raise ProblemError("equations", expected="Equation(...), or several", got=repr(equation), cure=cure)
-    if not equations:
-        raise ProblemError("a problem without equations", cure="add Equation(residual)")
-    return equations
-
-
-def _weak(given: Any) -> tuple[Weak, ...]:
-    parts = tuple(given) if isinstance(given, (tuple, list)) else (given,)
-    if wrong := [part for part in parts if not (isinstance(part, Weak) or callable(part))]:
-        cure = "weak=lambda u, v, x: dot(grad(u), grad(v)) - x * v, or Weak(integrand, on=...)"
-        raise ProblemError("weak", expected="an integrand, a Weak, or several", got=repr(wrong[0]), cure=cure)
-    return tuple(part if isinstance(part, Weak) else Weak(part) for part in parts)
-
-
-def _is_region(domain: Domain, name: str) -> bool:
-    try:
-        return bool(domain.region(name))
-    except UnknownNameError:
-        return False
-
-
-def _unknown(names: Iterable[str], known: set[str], where: str) -> Iterator[PinnmlError]:
-    return (unknown_name("argument", name, known, where=where) for name in names if name not in known)

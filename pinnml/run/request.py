@@ -11,7 +11,7 @@ import torch
 from pinnml.domains import same_domain
 from pinnml.errors import DeviceError, ProblemError, SettingsError
 from pinnml.networks import Features, NetworkSettings
-from pinnml.problem import Problem
+from pinnml.problem import Problem, check_nothing_random
 from pinnml.results import Solution
 from pinnml.run.recipe import Recipe
 from pinnml.solvers import LSGD, Solver
@@ -75,10 +75,11 @@ class Request:
 
 
 def check_problem(problem: Any) -> None:
-    """Raise ProblemError for what is no problem."""
+    """Raise ProblemError for what is no problem, or one that is random."""
     if not isinstance(problem, Problem):
         cure = "call the function, and hand on the Problem that it returns" if callable(problem) else "build a Problem"
         raise ProblemError("solve needs a problem", expected="a Problem", got=shown(problem), cure=cure)
+    check_nothing_random(problem)
 
 
 def _check_start(problem: Problem, network: NetworkSettings | None, start: Solution) -> None:

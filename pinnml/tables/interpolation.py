@@ -44,7 +44,11 @@ def interpolated(x: Any, xs: Any, values: Any, *, kind: str | None = None, outsi
         cure = "fix the others, as in interpolated((x, y), ...)"
         raise ShapeError("interpolated", expected="one coordinate to three", got=f"{len(places)}", cure=cure)
     choice("outside", outside, ("error", "constant"))
-    table = _table(xs, values, len(places), kind)
+    return looked_up(_table(xs, values, len(places), kind), places, outside)
+
+
+def looked_up(table: Table, places: Sequence[Any], outside: str = "error") -> Any:
+    """A table at fields, tensors or arrays, one for each of its coordinates."""
     if any(isinstance(place, Jet) for place in places):
         return _field(table, places, outside)
     return _numbers(table, places, outside)

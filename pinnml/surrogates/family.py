@@ -1,0 +1,141 @@
+"""The discrete equations of a random problem: one matrix, one right side, one solution for every draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from pinnml.classical import Found, newton
+from pinnml.domains import Mesh
+from pinnml.elements import (
+    Constraint,
+    Discretisation,
+    Form,
+    checked_mesh,
+    constraint,
+    elements_of,
+    essential,
+)
+from pinnml.errors import NonFiniteError, ProblemError
+from pinnml.problem import Problem, argument_names, at_corners
+
+#: A residual changes by no more than this part of itself, beside what a matrix makes of a change of the fields, where
+#: the equations are linear.
+ROUND_OFF = 1e-9
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """Finite-element equations F(u; draw) = 0 of a random problem on a mesh, u = fixed + free @ y (N,).
+
+    draw: by name of what is random a number, or values (p,) at the corners of the mesh. Fields are of Lagrange elements
+    of one degree.
+    """
+
+    problem: Problem
+    mesh: Mesh
+    degree: int = 1
+
+    @classmethod
+    def of(cls, problem: Problem, mesh: Mesh | None = None, degree: int = 1) -> Family:
+        """The equations on a mesh, by default the problem's own.
+
+        Raises ProblemError for a problem in which nothing is random, without a weak form, or complex.
+        """
+        if not problem.random:
+            cure = 'declare it: Problem(..., random={"kappa": LogNormalField(length=0.2)})'
+            raise ProblemError("nothing in the problem is random", expected="random inputs", got="none", cure=cure)
+        family = cls(problem, checked_mesh(_numbered(problem), mesh), degree)
+        family.form.residual(torch.zeros(family.size, dtype=torch.float64), family._given(family.middle))
+        return family
+
+    @property
+    def middle(self) -> dict[str, float]:
+        """The draw in the middle of all."""
+        return {name: distribution.middle for name, distribution in self.problem.random.items()}
+
+    @property
+    def size(self) -> int:
+        """N."""
+        return self.parts.size
+
+    @cached_property
+    def parts(self) -> Discretisation:
+        """The fields on the mesh; what is random are parameters of theirs."""
+        posed = _numbered(self.problem)
+        return Discretisation.build(posed, self.mesh, elements_of(posed, self.degree, None))
+
+    @cached_property
+    def form(self) -> Form:
+        """The weak form, with what is random as parameters."""
+        return self.parts.form(CPU)
+
+    def residual(self, u: Tensor, draw: Mapping[str, Any]) -> Tensor:
+        """F(u; draw) (N,), differentiable in u and in tensors of the draw; conditions on values left out."""
+        return self.form.residual(u, self._given(draw))
+
+    def matrix(self, u: Tensor, draw: Mapping[str, Any]) -> csr_array:
+        """dF/du (N, N)."""
+        return self.form.jacobian(u, self._given(draw)).to_scipy()
+
+    def constraint(self, draw: Mapping[str, Any]) -> Constraint:
+        """What conditions on values leave of u; the same for all draws unless a condition is random."""
+        if not self._random_values:
+            return self._constraint
+        values = {name: float(x) if np.ndim(x) == 0 else at_corners(self.mesh, x) for name, x in draw.items()}
+        drawn = self.problem.with_values(values)
+        parts = Discretisation.build(drawn, self.mesh, elements_of(drawn, self.degree, None))
+        return constraint(parts, essential(parts, drawn.terms))
+
+    def solve(self, draw: Mapping[str, Any], start: Tensor | None = None) -> Found:
+        """U of a draw by Newton's method. Raises NonFiniteError where a draw makes the equations break down."""
+        begin = torch.zeros(self.size, dtype=torch.float64) if start is None else start
+        given = self._given(draw)
+        found = newton(self.form, self.constraint(draw), begin, given, dimensions=len(self.mesh.bounds))
+        if not bool(torch.isfinite(found.u).all()):
+            message, cure = "a draw has no finite solution", "look at the distributions: do coefficients stay positive?"
+            raise NonFiniteError(message, expected="finite fields", got="NaN or infinity", cure=cure)
+        return found
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """Whether F is affine in u, by its change along random fields at the middle draw."""
+        generator = torch.Generator().manual_seed(0)
+        u, other = torch.randn((2, self.size), generator=generator, dtype=torch.float64)
+        zero = torch.zeros_like(u)
+        at = [self.residual(each, self.middle) for each in (zero, u, other, u + other)]
+        return float((at[3] - at[1] - at[2] + at[0]).norm()) <= ROUND_OFF * float(at[3].norm())
+
+    @cached_property
+    def _constraint(self) -> Constraint:
+        """That of all draws."""
+        return constraint(self.parts, essential(self.parts, self.parts.problem.terms))
+
+    @cached_property
+    def _random_values(self) -> bool:
+        """Whether a condition on values asks for something random."""
+        asked = {
+            name
+            for term in essential(self.parts, self.parts.problem.terms)
+            for name in argument_names(term.equation.residual, term.name)
+        }
+        return bool(asked & set(self.problem.random))
+
+    def _given(self, draw: Mapping[str, Any]) -> dict[str, Tensor]:
+        """A draw, and the problem's own parameters, as a form takes them."""
+        given = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in draw.items()}
+        return {**{n: torch.tensor(v, dtype=torch.float64) for n, v in self.problem.parameters.items()}, **given}
+
+
+def _numbered(problem: Problem) -> Problem:
+    """The problem with numbers in the place of what is random."""
+    middle = {name: distribution.middle for name, distribution in problem.random.items()}
+    return replace(problem, random={}, parameters={**problem.parameters, **middle}, exact=None, reference=None)
