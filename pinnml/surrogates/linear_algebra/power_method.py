@@ -13,8 +13,10 @@ from pinnml.validation import whole_number
 class PowerMethod(nn.Module):
     """x <- A x / |A x|, so many times, then x^T A x / x^T x: towards the eigenvalue of largest size.
 
-    Each graph and each column by itself; NaN where A^k x = 0. Reaches the whole graph.
+    Each graph and each column by itself; NaN where A^k x = 0.
     """
+
+    reach = None
 
     def __init__(self, iterations: int = 10):
         super().__init__()

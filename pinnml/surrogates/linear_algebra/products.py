@@ -11,8 +11,10 @@ from pinnml.surrogates.linear_algebra.matrix_graph import MatrixGraph
 class MatrixProduct(nn.Module):
     """y_i = sum_j A_ij x_j: every edge multiplies what stands at its column, and its row sums up.
 
-    Reaches one hop. Source: Moore et al., arXiv:2310.14084.
+    Source: Moore et al., arXiv:2310.14084.
     """
+
+    reach = 1
 
     def forward(self, graph: MatrixGraph, x: Tensor) -> Tensor:
         """A x (n, ...) of x (m, ...), any number of columns at once."""
@@ -20,7 +22,9 @@ class MatrixProduct(nn.Module):
 
 
 class Residual(nn.Module):
-    """r_i = b_i - sum_j A_ij x_j. Reaches one hop."""
+    """r_i = b_i - sum_j A_ij x_j."""
+
+    reach = 1
 
     def __init__(self):
         super().__init__()
@@ -34,8 +38,10 @@ class Residual(nn.Module):
 class WeightedNorm(nn.Module):
     """sqrt(sum_i x_i sum_j W_ij x_j), a number of each graph.
 
-    NaN where x^T W x < 0, which no positive matrix has; its slope at x = 0 is NaN as well. Reaches the whole graph.
+    NaN where x^T W x < 0, which no positive matrix has; its slope at x = 0 is NaN as well.
     """
+
+    reach = None
 
     def __init__(self):
         super().__init__()

@@ -23,7 +23,7 @@ class Jacobi(nn.Module):
     """x_i <- x_i + w (b_i - sum_j A_ij x_j) / d_i, so many times; the sum includes the diagonal.
 
     weight: w, a number, or one for each graph (g,). diagonal: a module that makes d (n,) from the matrix, such as a
-    learned one; A_ii by default. Reaches one hop with each sweep.
+    learned one; A_ii by default.
     """
 
     def __init__(self, sweeps: int = 1, weight: float | Tensor = WEIGHT, diagonal: nn.Module | None = None):
@@ -32,6 +32,12 @@ class Jacobi(nn.Module):
         self.weight = weight
         self.diagonal = diagonal
         self.residual = Residual()
+
+    @property
+    def reach(self) -> int | None:
+        """A hop for each sweep, and what the diagonal reaches beyond its row."""
+        diagonal = 0 if self.diagonal is None else getattr(self.diagonal, "reach", None)
+        return None if diagonal is None else max(self.sweeps, self.sweeps - 1 + diagonal)
 
     def forward(self, graph: MatrixGraph, x: Tensor, b: Tensor) -> Tensor:
         """The better x (n, ...), of x and b (n, ...). Raises ProblemError where some d_i = 0."""
@@ -47,6 +53,8 @@ class Jacobi(nn.Module):
 
 class GershgorinBounds(nn.Module):
     """largest = max_i sum_j |A_ij|, which no eigenvalue passes; lowest = largest / ratio. Of each graph by itself."""
+
+    reach = None
 
     def __init__(self, ratio: float = 4.0):
         super().__init__()
@@ -64,7 +72,7 @@ class Chebyshev(nn.Module):
 
     bounds: the interval (lowest, largest), or a module that makes it from the matrix; c and d are half its length and
     its middle. The three-term recurrence, in which the second step has another beta than those that follow, and the
-    residual goes on by itself. Reaches k hops, and the whole graph where the bounds do.
+    residual goes on by itself.
     Source: Saad, Iterative Methods for Sparse Linear Systems, algorithm 12.1.
     """
 
@@ -73,6 +81,11 @@ class Chebyshev(nn.Module):
         self.degree = whole_number("degree", degree, 0)
         self.bounds = bounds
         self.product, self.residual = MatrixProduct(), Residual()
+
+    @property
+    def reach(self) -> int | None:
+        """The degree; the whole graph where the matrix gives the interval."""
+        return None if callable(self.bounds) else self.degree
 
     def forward(self, graph: MatrixGraph, x: Tensor, b: Tensor) -> Tensor:
         """The better x (n, ...), of x and b (n, ...). Raises SettingsError for an interval that holds zero."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import diags_array
 from torch import Tensor
 
 from pinnml.surrogates.linear_algebra import (
@@ -17,6 +18,7 @@ from pinnml.surrogates.linear_algebra import (
     MatrixProduct,
     PowerMethod,
     Residual,
+    TwoGrid,
     WeightedNorm,
 )
 from tests.helpers.sparse_matrices import five_point, renumbered, scattered
@@ -100,6 +102,36 @@ def test_numbers_of_graphs_act_on_their_own_graph():
         chebyshev = Chebyshev(3, (lowest, largest))(union, x, b)[mine]
         interval = (float(lowest[number]), float(largest[number]))
         assert torch.equal(chebyshev, Chebyshev(3, interval)(graph, x[mine], b[mine]))
+
+
+@pytest.mark.parametrize(
+    ("layer", "hops"),
+    [
+        (MatrixProduct(), 1),
+        (Jacobi(3), 3),
+        (Chebyshev(4, (0.1, 4.0)), 4),
+        (Chebyshev(2, GershgorinBounds()), None),
+        (WeightedNorm(), None),
+        (PowerMethod(), None),
+        (TwoGrid(), None),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_layers_tell_how_far_they_reach(layer, hops):
+    assert layer.reach == hops
+    if hops is None:
+        return
+    line = diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(13, 13))
+    graph, x = MatrixGraph.from_scipy(line), vector(13)
+
+    def of_numbers(values: Tensor, x: Tensor) -> Tensor:
+        more = () if isinstance(layer, MatrixProduct) else (x,)
+        return layer(graph.with_values(values), x, *more)[6]
+
+    by_entries, by_nodes = torch.autograd.functional.jacobian(of_numbers, (graph.values, x))
+    nodes = (torch.arange(13) - 6).abs()
+    assert int(nodes[by_nodes != 0].max()) == hops
+    assert int(torch.maximum(nodes[graph.rows], nodes[graph.columns])[by_entries != 0].max()) == hops
 
 
 @pytest.mark.gpu
