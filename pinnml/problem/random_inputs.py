@@ -126,7 +126,7 @@ class TwoValuedField(GaussianField):
 
     def values(self, gaussian: np.ndarray) -> np.ndarray:
         """One of the two values."""
-        return np.where(gaussian > 0, self.high, self.low)
+        return np.where(gaussian > 0, float(self.high), float(self.low))
 
 
 Random: TypeAlias = Uniform | Normal | GaussianField

@@ -71,9 +71,9 @@ def spde_root(mesh: Mesh, length: float) -> Callable[[np.ndarray], np.ndarray]:
     d, kappa = len(mesh.axes.space), 1 / length
     nu = 2 - d / 2
     scale = kappa**nu * math.sqrt((4 * math.pi) ** (d / 2) / gamma(nu))
-    mass = linear_matrix(mesh, lambda u, v: u * v)
+    mass = bilinear_matrix(mesh, lambda u, v: u * v)
     lumped = np.asarray(mass.sum(axis=1)).ravel()
-    stiffness = linear_matrix(mesh, lambda u, v: dot(grad(u), grad(v)))
+    stiffness = bilinear_matrix(mesh, lambda u, v: dot(grad(u), grad(v)))
     factors = splu((stiffness + kappa**2 * diags_array(lumped)).tocsc(), permc_spec="MMD_AT_PLUS_A")
     return lambda white: scale * factors.solve((white * np.sqrt(lumped)).T).T
 
@@ -99,10 +99,10 @@ def matern(distance: np.ndarray, nu: float) -> np.ndarray:
     return np.where(distance > 0, 2 ** (1 - nu) / gamma(nu) * r**nu * kv(nu, r), 1.0)
 
 
-def linear_matrix(mesh: Mesh, integrand: Callable[..., object]) -> csr_array:
-    """The matrix of a bilinear form of one scalar field u, tested with v, in linear elements on a mesh (p, p)."""
+def bilinear_matrix(mesh: Mesh, integrand: Callable[..., object], degree: int = 1) -> csr_array:
+    """The matrix of a bilinear form of one scalar field u, tested with v, in Lagrange elements on a mesh (p, p)."""
     problem = Problem(
         domain=mesh, fields=("u",), equations=(Equation(lambda u: u, on="boundary", name="wall"),), weak=Weak(integrand)
     )
-    parts = Discretisation.build(problem, mesh, {"u": Element("P", 1)})
+    parts = Discretisation.build(problem, mesh, {"u": Element("P", degree)})
     return parts.form(torch.device("cpu")).jacobian(torch.zeros(parts.size, dtype=torch.float64)).to_scipy()

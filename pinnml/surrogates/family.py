@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
+from scipy.sparse import block_diag, csr_array
 from torch import Tensor
 
+from pinnml.calculus import dot, grad
 from pinnml.classical import Found, newton
 from pinnml.domains import Mesh
 from pinnml.elements import (
@@ -22,9 +23,11 @@ from pinnml.elements import (
     constraint,
     elements_of,
     essential,
+    table,
 )
 from pinnml.errors import NonFiniteError, ProblemError
 from pinnml.problem import Problem, argument_names, at_corners
+from pinnml.surrogates.draws import bilinear_matrix
 
 #: A residual changes by no more than this part of itself, beside what a matrix makes of a change of the fields, where
 #: the equations are linear.
@@ -78,6 +81,30 @@ class Family:
         """The weak form, with what is random as parameters."""
         return self.parts.form(CPU)
 
+    @cached_property
+    def mass(self) -> csr_array:
+        """M (N, N): u^T M v is the integral of the product of two vectors of fields."""
+        return self._each_component(lambda u, v: u * v)
+
+    @cached_property
+    def stiffness(self) -> csr_array:
+        """K (N, N): u^T K v is that of the product of their gradients."""
+        return self._each_component(lambda u, v: dot(grad(u), grad(v)))
+
+    @cached_property
+    def corners_to_nodes(self) -> Tensor:
+        """(n, p): from values at corners to those of the function linear within cells at the nodes of a field."""
+        space, corners = next(iter(self.parts.spaces.values())), self.parts.corners
+        points = torch.from_numpy(np.array(space.element.on(space.cells.kind).points))
+        local = table(corners, points)[0]  # (k, corners of a cell)
+        matrix = torch.zeros(space.size, corners.size, dtype=torch.float64)
+        matrix[space.dofs.unsqueeze(2), corners.dofs.unsqueeze(1)] = local.expand(len(space.dofs), -1, -1)
+        return matrix
+
+    def _each_component(self, integrand: Callable[..., object]) -> csr_array:
+        one = bilinear_matrix(self.mesh, integrand, self.degree)
+        return csr_array(block_diag([one] * self.problem.columns))
+
     def residual(self, u: Tensor, draw: Mapping[str, Any]) -> Tensor:
         """F(u; draw) (N,), differentiable in u and in tensors of the draw; conditions on values left out."""
         return self.form.residual(u, self._given(draw))
@@ -94,6 +121,19 @@ class Family:
         drawn = self.problem.with_values(values)
         parts = Discretisation.build(drawn, self.mesh, elements_of(drawn, self.degree, None))
         return constraint(parts, essential(parts, drawn.terms))
+
+    def fixed(self, draws: Mapping[str, Any]) -> Tensor:
+        """What conditions on values fix of u for draws (b, p) and (b,) by name, (b, N)."""
+        b = len(next(iter(draws.values())))
+        if not self._random_values:
+            return torch.from_numpy(self._constraint.fixed).expand(b, -1)
+        one_by_one = ({name: values[i] for name, values in draws.items()} for i in range(b))
+        return torch.from_numpy(np.stack([self.constraint(draw).fixed for draw in one_by_one]))
+
+    def within(self, u: Tensor, draws: Mapping[str, Any]) -> Tensor:
+        """Numbers u (b, N) made to meet the conditions on values of draws, (b, p) and (b,) by name."""
+        free = self.constraint(self.middle).free
+        return self.fixed(draws) + torch.from_numpy((free @ (free.T @ u.numpy().T)).T)
 
     def solve(self, draw: Mapping[str, Any], start: Tensor | None = None) -> Found:
         """U of a draw by Newton's method. Raises NonFiniteError where a draw makes the equations break down."""

@@ -1,5 +1,7 @@
 """Draws of random fields: their covariance, and that every one is the same whichever others are drawn beside it."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from pinnml import Equation, Mesh, Problem
 from pinnml.errors import SettingsError
 from pinnml.problem import GaussianField, LogNormalField, Normal, TwoValuedField, Uniform
 from pinnml.surrogates import draws as module
-from pinnml.surrogates.draws import Draws, covariance_root, linear_matrix, matern, spde_root
+from pinnml.surrogates.draws import Draws, bilinear_matrix, covariance_root, matern, spde_root
 from tests.helpers.places import MESHES
 
 
@@ -46,25 +48,23 @@ def test_matern_is_the_transform_of_its_spectrum():
 
 def test_the_spde_gives_the_covariance_of_its_matrices():
     mesh, length = grid(9), 0.15
-    mass = np.diag(linear_matrix(mesh, lambda u, v: u * v).toarray().sum(axis=1))
-    stiffness = linear_matrix(mesh, lambda u, v: u.d("x") * v.d("x") + u.d("y") * v.d("y")).toarray()
+    mass = np.diag(bilinear_matrix(mesh, lambda u, v: u * v).toarray().sum(axis=1))
+    stiffness = bilinear_matrix(mesh, lambda u, v: u.d("x") * v.d("x") + u.d("y") * v.d("y")).toarray()
     inverse = np.linalg.inv(stiffness + mass / length**2)
     expected = 4 * np.pi / length**2 * inverse @ mass @ inverse  # nu = 1: Gamma(1) / (4 pi kappa^2) becomes one
     np.testing.assert_allclose(covariance(spde_root(mesh, length), 100), expected, rtol=1e-11)
 
 
-@pytest.mark.parametrize(("mesh", "far"), [(grid(60), 5), (line(400), 5)], ids=["plane", "line"])
-def test_far_from_walls_the_spde_has_materns_covariance(mesh, far):
+@pytest.mark.parametrize(("mesh", "most"), [(grid(40), 0.05), (line(400), 1e-3)], ids=["plane", "line"])
+def test_the_spde_has_materns_covariance_and_that_of_images_behind_the_walls(mesh, most):
     length = 0.08
-    points = mesh.cells.points
+    points, d = mesh.cells.points, mesh.cells.points.shape[1]
     middle = int(np.linalg.norm(points - 0.5, axis=1).argmin())
     row = covariance(spde_root(mesh, length), len(points))[middle]
-    r = np.linalg.norm(points - points[middle], axis=1) / length
-    near = r < far
-    expected = matern(r, 2 - points.shape[1] / 2)
-    # cells are a fifth of a length or less, and the nearest wall is 6.25 lengths away
-    np.testing.assert_allclose(row[near], expected[near], atol=0.03)
-    assert row[middle] == pytest.approx(1.0, abs=0.03)
+    images = np.array(list(product((-0.5, 0.5, 1.5), repeat=d)))  # zero slope at a wall mirrors the field
+    expected = sum(matern(np.linalg.norm(points - image, axis=1) / length, 2 - d / 2) for image in images)
+    # cells are 0.31 and 0.031 lengths: errors of their square
+    np.testing.assert_allclose(row, expected, atol=most)
 
 
 def test_the_exact_covariance():

@@ -1,0 +1,98 @@
+"""A coarse global answer: the equations projected on the modes of training solutions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from pinnml.errors import SettingsError
+from pinnml.surrogates.family import Family
+from pinnml.validation import whole_number
+
+#: Newton steps of a nonlinear problem at most, and the change of the coefficients, as a part of them, that is the last.
+STEPS, LAST = 12, 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Coarse:
+    """Answers u (b, N), and the step of Jacobi's iteration that would follow: -F / diagonal, where fields are free."""
+
+    u: Tensor
+    step: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class ReducedBasis:
+    """u = fixed + V c with V^T F(fixed + V c; draw) = 0: m equations in place of N.
+
+    modes V (N, m): principal directions of solutions less what conditions fix, orthonormal in the mass matrix; the
+    proper orthogonal decomposition. For a coercive problem c is the best of all m coefficients in the energy norm
+    (Galerkin; Quarteroni, Manzoni and Negri, Reduced Basis Methods, 2016, section 3).
+    """
+
+    family: Family
+    modes: np.ndarray
+
+    @classmethod
+    def of(cls, family: Family, inputs: Mapping[str, Any], u: Any, m: int) -> ReducedBasis:
+        """The first m modes of solutions u (n, N) for draws of the inputs."""
+        solutions = np.asarray(u, dtype=float)
+        whole_number("modes", m)
+        if m > len(solutions):
+            cure = "ask for fewer modes, or draw more samples"
+            raise SettingsError("modes", expected=f"at most {len(solutions)}, one a sample", got=str(m), cure=cure)
+        snapshots = solutions - family.fixed(inputs).numpy()
+        gram = snapshots @ (family.mass @ snapshots.T)
+        values, vectors = np.linalg.eigh(gram)
+        kept = values[::-1][:m] > np.finfo(float).eps * values[-1]
+        chosen = vectors[:, ::-1][:, :m][:, kept] / np.sqrt(values[::-1][:m][kept])
+        return cls(family, snapshots.T @ chosen)
+
+    def __call__(self, inputs: Mapping[str, Any]) -> Coarse:
+        """The answers to draws of the inputs, (b, p) and (b,) by name."""
+        found = [self._answer(draw) for draw in draws_of(inputs)]
+        u, step = (torch.from_numpy(np.stack(each)) for each in zip(*found, strict=True))
+        return Coarse(u, step)
+
+    def _answer(self, draw: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """U and the step of Jacobi's iteration after it, (N,) each."""
+        held = self.family.constraint(draw)
+        modes = held.free @ (held.free.T @ self.modes)
+        u = torch.from_numpy(held.fixed.copy())
+        r = self.family.residual(u, draw).numpy()
+        for _ in range(1 if self.family.is_linear else STEPS):
+            matrix = self.family.matrix(u, draw)
+            step = modes @ np.linalg.solve(modes.T @ (csr_array(matrix) @ modes), -(modes.T @ r))
+            u = u + torch.from_numpy(step)
+            r = self.family.residual(u, draw).numpy()
+            if np.linalg.norm(step) <= LAST * float(u.norm()):
+                break
+        return u.numpy(), held.free @ (held.free.T @ (-r / matrix.diagonal()))
+
+
+def out_of_fold(family: Family, inputs: Mapping[str, Tensor], u: Tensor, m: int, folds: int = 5) -> Coarse:
+    """The answers to every draw by the modes of the others.
+
+    Modes know the samples that they are made of: a network trained on what these leave of such samples would see
+    errors that are smaller, and of another kind, than those of draws to come.
+    """
+    answers, steps = torch.empty_like(u), torch.empty_like(u)
+    for fold in range(folds):
+        out = torch.arange(len(u)) % folds == fold
+        rest = {name: values[~out] for name, values in inputs.items()}
+        basis = ReducedBasis.of(family, rest, u[~out], min(m, int((~out).sum())))
+        found = basis({name: values[out] for name, values in inputs.items()})
+        answers[out], steps[out] = found.u, found.step
+    return Coarse(answers, steps)
+
+
+def draws_of(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Draws one by one, from (b, p) and (b,) by name."""
+    b = len(next(iter(inputs.values())))
+    return [{name: values[i] for name, values in inputs.items()} for i in range(b)]
