@@ -79,11 +79,9 @@ def shifts(solve: SecondSolve, noise: Mapping[str, float]) -> dict[str, float]:
 
 def _deviations(solve: SecondSolve, noise: Mapping[str, float]) -> Tensor:
     """The standard deviation of every row (M,): of measured values as far as they are noisy."""
-    found, rms = torch.zeros_like(solve.after), solve.system.rms(solve.second)
+    found, rms_of_ones = torch.zeros_like(solve.after), solve.system.rms_of(torch.ones_like(solve.after))
     for name, sigma in noise.items():
-        rows = solve.system.rows[name]
-        scale = float(solve.after[rows].square().mean().sqrt()) / rms[name] if rms[name] else 0.0
-        found[rows] = scale * sigma
+        found[solve.system.rows[name]] = sigma / rms_of_ones[name]
     return found
 
 

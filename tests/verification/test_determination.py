@@ -154,3 +154,51 @@ def test_what_is_open_does_not_depend_on_units(scale):
     assert whole.null["u"] < 1e-9
     assert not half.good
     assert whole.good
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_a_solve_puts_into_a_free_constant_is_no_size_of_the_field(seed):
+    """A bend that the functions do not reach: a constant of 1e12 lowers the residual a little, and is put in."""
+
+    def bent(x):
+        return torch.sqrt((x - 0.4) ** 2 + 0.01)
+
+    problem = line(
+        Equation(lambda u, x: (u - bent(x)).d("xx"), name="balance"),
+        Equation(lambda u, x: (u - bent(x)).d("x"), on="boundary", name="slopes"),
+    )
+    solution = solve(problem, Features(100, bandwidth=7), LSGD(hidden="fixed"), points=300, seed=seed)
+    assert abs(float(solution([[0.5]])["u"][0])) > 1e6  # beside slopes of 1
+    assert solution.verdict.undetermined == ("u",)
+
+
+def three_sides(rough: float, waves: float) -> Problem:
+    """Poisson's equation without a condition at y = 1; a fine part of this size."""
+
+    def true(x, y):
+        return tilted(x, y) + rough * torch.sin(waves * x) * torch.cos(waves * y + 1)
+
+    return square(
+        Equation(lambda u, x, y: laplacian(u - true(x, y)), name="balance"),
+        Equation(lambda u, x, y: u - true(x, y), on=("x=min", "x=max", "y=min"), name="sides"),
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_is_open_is_smooth_where_what_is_left_is_fine(seed):
+    """A trained layer leaves fine waves alone: fine functions fit them best, and cannot make what is open."""
+    problem = three_sides(rough=1e-6, waves=100)
+    verdict = solve(problem, Features(80, bandwidth=4), LSGD(steps=2), points=600, seed=seed).verdict
+    assert verdict.undetermined == ("u",)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_equations_that_hardly_determine_the_fields_are_not_good(seed):
+    """Few functions: what is open is not made to rounding, but to a part of what is left."""
+    verdict = solve(
+        three_sides(0.0, 1.0), Features(50, bandwidth=5), LSGD(hidden="fixed"), points=300, seed=seed
+    ).verdict
+    assert verdict.undetermined == ()
+    assert verdict.worst_estimate < 1e-2
+    assert not verdict.good
+    assert "hardly determine" in verdict.complaints[0]

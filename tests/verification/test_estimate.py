@@ -124,6 +124,19 @@ def test_parameters_are_estimated_too():
     assert error / 3 < solution.verdict.parameter_estimates["k"] < 3 * error
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_where_no_step_helps_the_estimate_is_the_step(seed):
+    """u'' + 5 exp(u) = 0 between zeros has no solution (Bratu): what is found is no answer that is right to 0."""
+    laws = (
+        Equation(lambda u: u.d("xx") + 5 * torch.exp(u), name="balance"),
+        Equation(lambda u: u, on="boundary", name="ends"),
+    )
+    problem = Problem(domain=Box(x=(0, 1)), fields=("u",), equations=laws)
+    verdict = solve(problem, Features(30, bandwidth=3), LSGD(hidden="fixed"), points=200, seed=seed).verdict
+    assert verdict.estimate["u"] > 1
+    assert not verdict.good
+
+
 def test_the_error_of_a_flux_is_estimated():
     solution = solve(poisson(), Features(60, bandwidth=5), LSGD(hidden="fixed"), points=400)
     flux = {"function": lambda u, normal: normal_derivative(u, normal), "region": "x=1"}

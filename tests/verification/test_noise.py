@@ -73,6 +73,34 @@ def test_a_misfit_that_is_no_noise_is_not_good():
     assert not verdict.good
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_misfit_that_neighbours_have_in_common_is_no_noise(seed):
+    """A drift beside a rate that is known: no basis lowers it, and the fields are off by 2e-2."""
+    known = conduction(seed, deviation=0.0, bias=0.05)
+    laws = (Equation(lambda u: u.d("t") - RATE * u.d("xx"), name="heat"), *known.equations[1:])
+    problem = Problem(domain=known.domain, fields=known.fields, data=known.data, equations=laws)
+    verdict = solve(problem, Features(40, bandwidth=3), LSGD(hidden="fixed"), points=300).verdict
+    assert verdict.noise == {}
+    assert not verdict.good
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_field_is_as_uncertain_as_the_one_value_that_fixes_it(seed):
+    """A decay, met exactly, from its value at the end: both solves agree, and are off by the noise."""
+    random, deviation = np.random.default_rng(seed), 0.02
+    end = np.exp(-1) + deviation * random.standard_normal(1)
+    laws = (
+        Equation(lambda u: u.d("t") + u, name="decay"),
+        Equation(lambda u, value: u - value, on="sensors", name="measured"),
+    )
+    sensors = Points({"t": [1.0]}, {"value": end}, noise=deviation)
+    problem = Problem(domain=Box(t=(0, 1)), fields=("u",), data={"sensors": sensors}, equations=laws)
+    solution = solve(problem, Features(30, bandwidth=2), LSGD(hidden="fixed"))
+    assert float(solution([[0.5]])["u"][0]) == pytest.approx(end[0] * np.exp(0.5), rel=1e-8)
+    # the RMS of ten draws is known to a quarter
+    assert solution.verdict.estimate["u"] == pytest.approx(deviation / end[0], rel=0.5)
+
+
 def test_more_misfit_than_was_declared_is_not_good():
     verdict = solved(conduction(0, noise=DEVIATION / 10)).verdict
     assert not verdict.good
