@@ -91,6 +91,10 @@ class MeshError(DomainError):
     """A mesh, or a file of one, that cannot be used as it is."""
 
 
+class PartitionError(DomainError):
+    """Parts of a mesh or a graph that cannot be."""
+
+
 class MeshWarning(UserWarning):
     """Something in a file of a mesh that may be meant otherwise than it is read."""
 
