@@ -111,6 +111,10 @@ class CheckpointError(PinnmlError):
     """A file that is not a pinnml checkpoint, or only part of one."""
 
 
+class DataSetError(PinnmlError):
+    """A file that is not a data set of a surrogate, or samples that do not belong to what they are used for."""
+
+
 class ScriptError(PinnmlError):
     """A problem script that cannot be read, run or used."""
 

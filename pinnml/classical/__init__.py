@@ -2,5 +2,6 @@
 
 from pinnml.classical.eigenmodes import modes
 from pinnml.classical.eigensolver import Eigenmodes, eigenmodes
+from pinnml.classical.linear import LinearSolver
 from pinnml.classical.newton import Found, newton
 from pinnml.classical.reference import reference

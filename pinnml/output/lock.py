@@ -21,7 +21,9 @@ except ImportError:  # Windows
 
 @contextmanager
 def locked(lock: Path, folder: Path) -> Iterator[None]:
-    """Hold `folder` by the file `lock` while the block runs; that of a process that is no more is taken over.
+    """Hold a folder, or a file, by the file `lock` while the block runs.
+
+    The lock of a process that is no more is taken over.
 
     Raises:
         SettingsError: another process, or another run in this one, holds it; or a host of which nothing can be seen.
@@ -111,8 +113,8 @@ def _held(lock: Path, folder: Path, holder: dict[str, Any]) -> SettingsError:
     if holder:
         who = f"process {holder.get('process')} on {holder.get('host')} since {holder.get('since')}"
     return SettingsError(
-        "another run writes to this folder",
+        "another run writes here",
         expected="one run at a time",
         got=f"'{folder}', held by {who}",
-        cure=f"wait for it, or choose another folder; if that run is no more, remove '{lock}'",
+        cure=f"wait for it, or choose another place; if that run is no more, remove '{lock}'",
     )

@@ -5,3 +5,4 @@ from pinnml.run.memory import footprint, free_bytes, shown
 from pinnml.run.preparation import prepared
 from pinnml.run.recipe import Recipe
 from pinnml.run.solve import solve
+from pinnml.run.threads import threads_put_back

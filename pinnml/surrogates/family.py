@@ -175,6 +175,12 @@ class Family:
         return {**{n: torch.tensor(v, dtype=torch.float64) for n, v in self.problem.parameters.items()}, **given}
 
 
+def posed_on(problem: Problem, mesh: Mesh) -> Problem:
+    """The same text on another mesh, whose regions have the names that it asks for; one on a Box stays there."""
+    own = isinstance(problem.domain, Mesh) and problem.domain is not mesh
+    return replace(problem, domain=mesh) if own else problem
+
+
 def _numbered(problem: Problem) -> Problem:
     """The problem with numbers in the place of what is random."""
     middle = {name: distribution.middle for name, distribution in problem.random.items()}
