@@ -6,6 +6,7 @@ from pinnml.elements.element import Element, check_elements
 from pinnml.elements.element_fields import FINITE_ELEMENTS, element_network
 from pinnml.elements.essential_conditions import Constraint, constraint, essential
 from pinnml.elements.form import Form, Parameters
+from pinnml.elements.integral_conditions import Integrals, integrals
 from pinnml.elements.pointwise import Carried, Integrand
 from pinnml.elements.requirements import checked_mesh, elements_of
 from pinnml.elements.space import Space

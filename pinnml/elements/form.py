@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,6 +56,24 @@ class Form:
         parts = [self.pattern.summed(self._entries(u, part, size)).values for size, part in self._parts(batch, given)]
         return SparseMatrix(self.pattern, torch.cat(parts))
 
+    def slopes(self, u: Tensor, parameters: Parameters, names: Sequence[str]) -> Tensor:
+        """dF_i/dq for parameters q that are numbers, by name, (N, len(names))."""
+        one = u.new_ones(())
+
+        def by(name: str) -> Tensor:
+            def residual(value: Tensor) -> Tensor:
+                return self.residual(u, {**parameters, name: value})
+
+            found: Any = torch.autograd.functional.jvp(residual, one * float(parameters[name]), one)
+            return found[1]
+
+        return torch.stack([by(name) for name in names], dim=1)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the patches are."""
+        return self.patches[0].weight.device
+
     def _residuals(self, u: Tensor, given: Mapping[str, Tensor], batch: int) -> Tensor:
         """F for every set of parameters, (b, N)."""
         total = u.new_zeros((batch, self.size))
@@ -99,7 +118,7 @@ class Form:
     def _parts(self, batch: int, given: Mapping[str, Tensor]) -> Iterator[tuple[int, dict[str, Tensor]]]:
         """A batch of parameters in pieces that do not take many more points at a time than one of them."""
         points = max(patch.weight.numel() for patch in self.patches)
-        size = max(AT_ONCE[self.patches[0].weight.device.type] // points, 1)
+        size = max(AT_ONCE[self.device.type] // points, 1)
         for start in range(0, batch, size):
             rows = slice(start, start + size)
             part = {n: value[rows] if value.ndim == 2 and len(value) == batch else value for n, value in given.items()}

@@ -344,14 +344,16 @@ class Problem:
                 )
 
     def _lacking_conditions(self) -> Iterator[PinnmlError]:
-        """Where space has open faces, something must be said on one of them, or by an ansatz or data."""
+        """Where space has open faces, something must be said on one of them, or by an integral, an ansatz or data."""
         faces = [face for face in self.domain.regions if self._is_face(self.domain.region(face))]
-        conditions = any(term.region in self.data or self._is_face(term.region) for term in self.terms)
+        conditions = any(
+            term.region in self.data or self._is_face(term.region) or term.equation.integral for term in self.terms
+        )
         conditions |= any(self._is_face(self.domain.region(r)) for weak in self.weak for r in weak.on)
         if faces and not conditions and self.ansatz is None:
             yield ProblemError(
                 "no boundary condition",
-                expected=f"an equation on one of {', '.join(faces)}, an ansatz, or data",
+                expected=f"an equation on one of {', '.join(faces)}, one with integral=True, an ansatz, or data",
                 got=f"equations on {', '.join(sorted({term.region for term in self.terms}))} only",
                 cure='add Equation(lambda u: u, on="boundary", name="wall"), or make the axes Periodic(low, high) '
                 "or, if no derivative is taken along them, Parameter(low, high)",

@@ -298,6 +298,8 @@ class Verdict:
 
     def _untried(self) -> list[str]:
         """What was not just tried: limits that were met, a richer basis, another solver."""
+        if self.solver == "fem":
+            return ["a finer mesh", "elements of a higher degree"]
         more = {Status.SECONDS: ["more time"], Status.STEPS: ["more steps"]}.get(self.status, [])
         more = [*more, "more functions or points"]
         if "bandwidth" in self.notes:

@@ -16,11 +16,15 @@ from pinnml.system import Block
 
 @dataclass(frozen=True)
 class Saying:
-    """What one component of a residual says of a field, or of its jump: the derivatives it changes with, and where."""
+    """What one component of a residual says of a field, of its jump, or by an integral.
+
+    The derivatives it changes with, and where.
+    """
 
     region: str
     indices: frozenset[MultiIndex]
     is_jump: bool = False
+    is_integral: bool = False
 
 
 def changes(block: Block) -> Iterator[list[Tensor]]:
@@ -49,7 +53,7 @@ def missing_conditions(problem: Problem, blocks: Sequence[Block]) -> tuple[str, 
 
     Of order p in time a field asks for p conditions at the first instant; of order p along an axis of space for p at
     its ends together, and for p on every interface, where that is not left to other fields; and a field of which only
-    slopes are said is free by a constant.
+    slopes are said is free by a constant. On a domain of one axis an integral is as good as a condition at an end.
     """
     if problem.ansatz is not None or problem.data or problem.weak:
         return ()
@@ -63,17 +67,18 @@ def _said(problem: Problem, blocks: Sequence[Block]) -> dict[str, list[Saying]]:
     found: dict[str, list[Saying]] = {}
     for block in blocks:
         pairs = zip(block.terms, changes(block), strict=True)
-        rows = [(row, term.is_jump) for term, rows in pairs for row in rows]
+        rows = [(row, term) for term, rows in pairs for row in rows]
         column = 0
         for field in problem.fields:
             width = field.columns // field.components
             for i in range(field.components):
                 name = f"{field.name}[{i}]" if field.is_vector else field.name
-                for row, is_jump in rows[::width]:  # a complex residual gives two rows, which say the same
+                for row, term in rows[::width]:  # a complex residual gives two rows, which say the same
                     places = row[:, column : column + width].any(dim=1).nonzero().flatten().tolist()
                     if places:
                         indices = frozenset(block.needs.outputs.indices[place] for place in places)
-                        found.setdefault(name, []).append(Saying(block.region, indices, is_jump))
+                        saying = Saying(block.region, indices, term.is_jump, term.equation.integral)
+                        found.setdefault(name, []).append(saying)
                 column += width
     return found
 
@@ -82,17 +87,19 @@ def _lacking(problem: Problem, name: str, said: list[Saying]) -> Iterator[str]:
     axes = problem.domain.axes
     if not any(not sum(index) for each in said if not each.is_jump for index in each.indices):
         yield f"Only slopes of '{name}' are said: a constant is free. Fix its mean: Equation(..., integral=True)."
-    inside = [index for each in said if each.region == "interior" for index in each.indices]
+    inside = [index for each in said if each.region == "interior" and not each.is_integral for index in each.indices]
+    integrals = sum(each.is_integral and not each.is_jump for each in said) if len(axes.names) == 1 else 0
     for place, axis in enumerate(axes.names):
         order = max((index[place] for index in inside), default=0)
         if axis == TIME and not any(each.region == "t=max" for each in said):
             known = {index[place] for each in said if each.region == "t=min" for index in each.indices}
-            for lack in sorted({*range(order)} - known):
+            for lack in sorted({*range(order)} - known)[integrals:]:
                 what = f"{name}_{'t' * lack}" if lack else name
                 yield f"{name}_{'t' * order} asks for {what} at the first instant too."
         elif axis in axes.space and isinstance(problem.domain, Box) and axis not in problem.domain.periodic:
             alone = order > 1 or len(problem.fields) == 1
-            count = sum({f"{axis}=min": 1, f"{axis}=max": 1, "boundary": 2}.get(each.region, 0) for each in said)
+            ends = {f"{axis}=min": 1, f"{axis}=max": 1, "boundary": 2}
+            count = integrals + sum(ends.get(each.region, 0) for each in said if not each.is_integral)
             if alone and count < order:
                 yield f"{name}_{axis * order} asks for {order} conditions at the ends of {axis}: {count} found."
             for place in problem.domain.interfaces if alone else ():

@@ -267,12 +267,6 @@ def test_equations_with_derivatives_on_the_boundary_are_left_to_the_weak_form():
     assert error(problem, degree=1) < 1e-13
 
 
-def test_integral_conditions_are_refused():
-    mean = Equation(lambda u: u - 1, on="boundary", name="mean", integral=True)
-    with pytest.raises(ProblemError, match="mean"):
-        reference(Problem(domain=uniform("triangle", 2), fields="u", equations=(mean,), weak=slopes))
-
-
 def test_values_inside_are_refused():
     mesh = crooked("triangle", 3)
     inside = Equation(lambda u: u - 1, on="some", name="inside")

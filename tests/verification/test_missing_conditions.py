@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from pinnml import Box, Equation, Features, Periodic, Problem, laplacian
+from pinnml import Box, Equation, Features, Periodic, Problem, laplacian, normal_derivative
 from pinnml.run import prepared
 from pinnml.run.recipe import Recipe
 from pinnml.verification import missing_conditions
 
 
 def counted(box: Box, *laws: tuple, fields=("u",)) -> tuple[str, ...]:
-    equations = tuple(Equation(residual, on=on, name=f"law{i}") for i, (on, residual) in enumerate(laws))
+    equations = tuple(
+        Equation(residual, on=on, name=f"law{i}", integral=bool(summed))
+        for i, (on, residual, *summed) in enumerate(laws)
+    )
     problem = Problem(domain=box, fields=fields, equations=equations)
     system = prepared(problem, Recipe(Features(10, bandwidth=2), points=60))
     return missing_conditions(problem, system.blocks)
@@ -41,6 +44,18 @@ ROUND = Box(x=Periodic(0, 1), t=(0, 1))
             ],
         ),
         (ROUND, [("interior", lambda u: u.d("t") - u.d("xx")), ("initial", lambda u: u)]),
+        (LINE, [("interior", lambda u: u.d("xx")), ("x=0", lambda u: u), ("interior", lambda u: u - 1, "integral")]),
+        (LINE, [("interior", lambda u: u.d("xx")), ("interior", lambda u, x: (u - 1, x * u), "integral")]),
+        (LINE, [("interior", lambda u: u.d("x")), ("interior", lambda u: u + u.d("xx"), "integral")]),
+        (Box(t=(0, 1)), [("interior", lambda u: u.d("t") - u), ("interior", lambda u: u - 1, "integral")]),
+        (
+            SQUARE,
+            [
+                ("interior", lambda u: laplacian(u)),
+                ("boundary", lambda u, normal: normal_derivative(u, normal)),
+                ("interior", lambda u: u, "integral"),
+            ],
+        ),
     ],
 )
 def test_nothing_is_missing_of_what_is_whole(box, laws):
@@ -64,6 +79,21 @@ def test_nothing_is_missing_of_what_is_whole(box, laws):
             "u_tt asks for u_t at the first instant",
         ),
         (ROUND, [("interior", lambda u: u.d("tt") - u.d("xx")), ("initial", lambda u: u)], "asks for u_t"),
+        (LINE, [("interior", lambda u: u.d("xx")), ("interior", lambda u: u - 1, "integral")], "ends of x: 1 found"),
+        (
+            LINE,
+            [("interior", lambda u: u.d("x")), ("interior", lambda u: u.d("x") - 1, "integral")],
+            "constant is free",
+        ),
+        (
+            SQUARE,  # one number is no condition along a side
+            [
+                ("interior", lambda u: laplacian(u)),
+                (("x=0", "x=1", "y=0"), lambda u: u),
+                ("interior", lambda u: u - 1, "integral"),
+            ],
+            "u_yy asks for 2 conditions at the ends of y: 1 found",
+        ),
     ],
 )
 def test_what_is_missing_is_said(box, laws, words):
