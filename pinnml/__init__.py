@@ -5,7 +5,7 @@ from pinnml.classical import modes, reference
 from pinnml.domains import Box, Graded, Mesh, Parameter, Parts, Periodic, Points, Solid
 from pinnml.elements import Element
 from pinnml.networks import KAN, MLP, Features, MultichannelMLP, Wrapped
-from pinnml.problem import Equation, Problem, Weak
+from pinnml.problem import Equation, GaussianField, LogNormalField, Normal, Problem, TwoValuedField, Uniform, Weak
 from pinnml.results import Solution, load
 from pinnml.run import Recipe, solve
 from pinnml.solvers import LBFGS, LSGD, Adam, LevenbergMarquardt, Multilevel, Schedule
@@ -22,11 +22,14 @@ __all__ = [
     "Element",
     "Equation",
     "Features",
+    "GaussianField",
     "Graded",
     "LevenbergMarquardt",
+    "LogNormalField",
     "Mesh",
     "MultichannelMLP",
     "Multilevel",
+    "Normal",
     "Parameter",
     "Parts",
     "Periodic",
@@ -37,6 +40,8 @@ __all__ = [
     "Solid",
     "Solution",
     "TestSpace",
+    "TwoValuedField",
+    "Uniform",
     "Weak",
     "Wrapped",
     "cross",

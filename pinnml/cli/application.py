@@ -9,6 +9,7 @@ import typer
 
 from pinnml.cli.check_command import check
 from pinnml.cli.compare_command import compare
+from pinnml.cli.data_command import data
 from pinnml.cli.list_command import list_scripts
 from pinnml.cli.new_command import new
 from pinnml.cli.resume_command import resume
@@ -27,6 +28,7 @@ app.command("solve")(solve)
 app.command("resume")(resume)
 app.command("check")(check)
 app.command("compare")(compare)
+app.command("data")(data)
 app.command("list")(list_scripts)
 app.command("new")(new)
 

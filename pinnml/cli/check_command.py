@@ -46,6 +46,8 @@ def print_findings(console: Console, findings: Findings) -> None:
     table.add_row("fields", ", ".join(_field(field) for field in problem.fields))
     for name, value in problem.parameters.items():
         table.add_row("trainable", f"{name}, first guess {value:g}")
+    for name, distribution in findings.random.items():
+        table.add_row("random", f"{name}, {distribution}; here {distribution.middle:g}")
     if problem.ansatz is not None:
         table.add_row("ansatz", "the fields come out of an ansatz, which may hold conditions exactly")
     kind = "linear" if findings.linear else "nonlinear"

@@ -15,7 +15,7 @@ from pinnml.domains import Sample
 from pinnml.elements import checked_mesh, elements_of
 from pinnml.errors import PinnmlError
 from pinnml.networks import Features, Network
-from pinnml.problem import WEAK_FORM, Field, Problem, bare_faces, sided
+from pinnml.problem import WEAK_FORM, Field, Problem, Random, bare_faces, in_the_middle, sided
 from pinnml.run import Recipe, footprint, prepared
 from pinnml.solvers import LSGD
 from pinnml.system import Block
@@ -78,7 +78,8 @@ class Findings:
     """All that `check` finds.
 
     linear: whether the equations are linear in the network's last coefficients. trainable: how many numbers the
-    solver adjusts. memory: bytes that a solve takes, about. warnings: plain sentences, none of them an error.
+    solver adjusts. memory: bytes that a solve takes, about. random: what is random; problem: with the middle of that
+    in its place. warnings: plain sentences, none of them an error.
     """
 
     problem: Problem
@@ -87,6 +88,7 @@ class Findings:
     linear: bool
     trainable: int
     memory: float
+    random: Mapping[str, Random]
     warnings: tuple[str, ...] = ()
 
     @property
@@ -101,11 +103,11 @@ class Findings:
 
 
 def check(problem: Problem, recipe: Recipe | None = None) -> Findings:
-    """Look a problem over as `solve` would start on it, without training.
+    """Look a problem over as `solve` would start on it, without training; a random one in the middle of its draws.
 
     Raises what `solve` raises for a problem, network or number of points that does not hold together.
     """
-    recipe = recipe or Recipe()
+    recipe, random, problem = recipe or Recipe(), problem.random, in_the_middle(problem)
     system = prepared(problem, recipe)
     names = {problem.canonical(name): name for name in (*problem.domain.regions, *problem.data)}
     blocks = tuple(_blocks(_without_ansatz(problem)))
@@ -127,6 +129,7 @@ def check(problem: Problem, recipe: Recipe | None = None) -> Findings:
         found,
         linear=system.is_linear,
         trainable=system.n_params,
+        random=random,
         memory=footprint(system.network, recipe.solver or LSGD(), system.blocks, points).total,
         warnings=(*bare_faces(problem, weakly=recipe.tests is not None), *_small_misfits(found)),
     )

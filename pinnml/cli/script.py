@@ -128,6 +128,11 @@ def load_script(path: str | Path) -> Script:
     return Script(path, title, _cases(problem), parameters, module)
 
 
+def problem_of(path: Path, values: Mapping[str, Any]) -> Problem:
+    """The problem of a script: what other processes are told to make, since functions cannot be sent to them."""
+    return load_script(path).problem(**values)
+
+
 def own_lines(error: BaseException, folder: Path) -> list[str]:
     """Where an exception passed through files of the user's: `File, line, function`, and the line itself."""
     lines = []

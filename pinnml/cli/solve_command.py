@@ -17,6 +17,7 @@ from pinnml.cli.script import load_script
 from pinnml.cli.settings import chosen, dtype_of, points_of
 from pinnml.cli.summary import one_line, print_summary
 from pinnml.cli.terminal import errors_told, exit_status, messages, results
+from pinnml.domains import Mesh
 from pinnml.domains.rules import RULES
 from pinnml.errors import SettingsError
 from pinnml.networks import NETWORKS
@@ -26,6 +27,7 @@ from pinnml.problem import Problem
 from pinnml.results import Solution, described, load, verdict_record
 from pinnml.run import Recipe
 from pinnml.solvers import LSGD, SOLVERS, Solver
+from pinnml.surrogates.draws import with_draw
 
 ON_SOLVER = f"{', '.join(SOLVERS)}; with options: lm:steps=200,target=0.3; or fem:degree=2, the classical answer"
 ON_NETWORK = f"{', '.join(NETWORKS)}; with options: mlp:width=32,depth=2,activation=sine"
@@ -60,6 +62,10 @@ def solve(
     start: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="Begin with the solution of this run, its folder or checkpoint."),
+    ] = None,
+    draw: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Of a random problem, solve this draw; its random numbers are --seed's."),
     ] = None,
     no_verify: Annotated[
         bool, typer.Option("--no-verify", metavar="", help="No second solve: the error is not estimated.")
@@ -115,6 +121,9 @@ def _solution(script: Path, asked: Mapping[str, Any], out: str | None, *, resume
     values = parameters_of(loaded, asked["parameters"])
     problem, recipe = loaded.problem(**values), loaded.recipe(**values)
     mesh = None if asked["reference"] is None else Path(asked["reference"])
+    if asked.get("draw") is not None:
+        on = None if mesh is None else Mesh.read(mesh)
+        problem = with_draw(problem, asked["draw"], seed=asked["seed"], mesh=on)
     if is_classical(asked["solver"], mesh):
         unused = {name: asked[name] for name in UNUSED} | {"no-verify": True if asked["no_verify"] else None}
         return by_elements(problem, recipe.elements, asked["solver"], mesh, out, unused)

@@ -25,4 +25,6 @@ from pinnml.problem.random_inputs import (
     TwoValuedField,
     Uniform,
     check_nothing_random,
+    check_random,
+    in_the_middle,
 )

@@ -145,9 +145,26 @@ def checked_random(given: Any) -> dict[str, Random]:
     return dict(given)
 
 
+def check_random(problem: Any) -> None:
+    """Raise ProblemError for a problem in which nothing is random."""
+    if not problem.random:
+        cure = 'declare it: Problem(..., random={"kappa": LogNormalField(length=0.2)})'
+        raise ProblemError("nothing in the problem is random", expected="random inputs", got="none", cure=cure)
+
+
+def in_the_middle(problem: Any) -> Any:
+    """The problem with the middle of each distribution in the place of what is random."""
+    if not problem.random:
+        return problem
+    return problem.with_values({name: distribution.middle for name, distribution in problem.random.items()})
+
+
 def check_nothing_random(problem: Any) -> None:
     """Raise ProblemError for a problem that is a family: nothing but a surrogate solves all of it at once."""
     if problem.random:
         names = ", ".join(problem.random)
-        cure = f"put a draw in: problem.with_values({{{next(iter(problem.random))!r}: ...}}), or train a surrogate"
+        cure = (
+            f"put a draw in: problem.with_values({{{next(iter(problem.random))!r}: ...}}), pinnml solve --draw 7; "
+            "or make data of many: pinnml data"
+        )
         raise ProblemError("the problem is random", expected="a problem of known inputs", got=names, cure=cure)

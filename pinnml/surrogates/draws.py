@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from pinnml.calculus import dot, grad
 from pinnml.domains import Mesh
 from pinnml.elements import Discretisation, Element
 from pinnml.errors import SettingsError
-from pinnml.problem import Equation, GaussianField, Problem, Weak
+from pinnml.problem import Equation, GaussianField, Problem, Weak, at_corners, check_random
 
 #: The most corners whose exact covariance is factorised: 8 p^2 bytes, p^3 / 3 operations.
 MOST_EXACT = 6000
@@ -60,6 +61,22 @@ class Draws:
         fields = {name: each for name, each in self.problem.random.items() if isinstance(each, GaussianField)}
         roots = {"spde": spde_root, "covariance": covariance_root}
         return {name: roots[field.method](self.mesh, field.length) for name, field in fields.items()}
+
+
+def with_draw(problem: Problem, number: int, *, seed: int = 0, mesh: Mesh | None = None) -> Problem:
+    """The problem with draw `number` of a seed in the place of what is random: an ordinary one, for every solver.
+
+    mesh: whose corners random fields have values at, by default the problem's own. Raises ProblemError where nothing is
+    random, SettingsError for a field without a mesh.
+    """
+    check_random(problem)
+    found: Any = problem.domain if mesh is None else mesh
+    if not isinstance(found, Mesh):
+        got, cure = repr(found), 'give one: mesh=Mesh.read("plate.msh"); pinnml solve --reference plate.msh'
+        raise SettingsError("a draw has values at the corners of a mesh", expected="a Mesh", got=got, cure=cure)
+    drawn = Draws(problem, found, seed)([number])
+    values = {name: at_corners(found, v[0]) if v.ndim == 2 else float(v[0]) for name, v in drawn.items()}
+    return replace(problem.with_values(values), name=f"{problem.name}, draw {number}".removeprefix(", "))
 
 
 def spde_root(mesh: Mesh, length: float) -> Callable[[np.ndarray], np.ndarray]:

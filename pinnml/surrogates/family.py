@@ -25,8 +25,8 @@ from pinnml.elements import (
     essential,
     table,
 )
-from pinnml.errors import NonFiniteError, ProblemError
-from pinnml.problem import Problem, argument_names, at_corners
+from pinnml.errors import NonFiniteError
+from pinnml.problem import Problem, argument_names, at_corners, check_random
 from pinnml.surrogates.draws import bilinear_matrix
 
 #: A residual changes by no more than this part of itself, beside what a matrix makes of a change of the fields, where
@@ -53,9 +53,7 @@ class Family:
 
         Raises ProblemError for a problem in which nothing is random, without a weak form, or complex.
         """
-        if not problem.random:
-            cure = 'declare it: Problem(..., random={"kappa": LogNormalField(length=0.2)})'
-            raise ProblemError("nothing in the problem is random", expected="random inputs", got="none", cure=cure)
+        check_random(problem)
         family = cls(problem, checked_mesh(_numbered(problem), mesh), degree)
         family.form.residual(torch.zeros(family.size, dtype=torch.float64), family._given(family.middle))
         return family

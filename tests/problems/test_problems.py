@@ -20,7 +20,9 @@ from tests.helpers.lightning import Harmonic
 from tests.helpers.places import PROBLEMS
 
 SCRIPTS = {path.stem: load_script(path) for path in sorted((PROBLEMS).glob("*.py"))}
-CASES = [(script, case) for script in SCRIPTS.values() for case in script.cases or (None,)]
+#: Scripts of random problems, of which a draw can be solved: `test_random_problems.py`.
+RANDOM = {"darcy_random"}
+CASES = [(script, case) for script in SCRIPTS.values() for case in script.cases or (None,) if script.name not in RANDOM]
 #: Cases of more than a few seconds, whose promises `make bench` holds.
 LONG = {
     *((name, None) for name in ("allen_cahn", "burgers", "ice_shelf", "interface", "plate_with_hole", "regression")),

@@ -17,7 +17,7 @@ from pinnml.domains import Mesh
 from pinnml.errors import DataSetError, SettingsError
 from pinnml.extras import require
 from pinnml.output.lock import locked
-from pinnml.problem import Problem
+from pinnml.problem import Problem, check_random
 from pinnml.run import free_bytes, shown, threads_put_back
 from pinnml.surrogates.data.data_set import DataSet
 from pinnml.surrogates.data.file import disk_told
@@ -86,6 +86,7 @@ def generate(
     for name, value, least in (("seed", seed, 0), ("degree", degree, 1), ("processes", processes, 1)):
         whole_number(name, value, least)
     posed = problem if isinstance(problem, Problem) else problem()
+    check_random(posed)
     work = Work(problem, _meshes(posed, mesh), seed, degree, files)
     split = Split.of(whole_number("samples", samples, len(work.meshes)), shares, seed)
     request = Request(posed, work, samples, split, origin or {})
