@@ -66,10 +66,9 @@ def test_flow_through_ground_of_a_known_kind_is_met_by_both_forms():
 
 
 def test_ground_has_the_values_that_the_script_says():
-    mesh = SCRIPTS["darcy_random"].problem().domain
-    two, log = (
-        Draws(SCRIPTS["darcy_random"].problem(case=case), mesh)(range(40))["kappa"] for case in ("two-valued", "log-normal")
-    )
+    script = SCRIPTS["darcy_random"]
+    mesh = script.problem().domain
+    two, log = (Draws(script.problem(case=case), mesh)(range(40))["kappa"] for case in ("two-valued", "log-normal"))
     assert set(np.unique(two)) == {3.0, 12.0}
     # far from walls the deviation is the one that is said, as far as 40 draws of one place or two can tell
     inside = np.abs(mesh.cells.points[mesh.cells.numbered(0)[1][:, 0]] - [0.25, 0.75]).max(axis=1) < 0.1
