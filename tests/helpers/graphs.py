@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy.sparse import csr_array
 from scipy.spatial import Delaunay
 
-from pinnml.domains.partitions import of_edges
+from pinnml.domains.partitions import edges_of, of_edges, undirected
 
 
 def triangulated(n: int, seed: int = 0, grading: float = 1.5) -> tuple[csr_array, np.ndarray]:
@@ -35,3 +36,19 @@ def beside(*graphs: csr_array) -> csr_array:
 
     blocks = [[g if i == j else None for j in range(len(graphs))] for i, g in enumerate(graphs)]
     return csr_array(block_array(blocks))
+
+
+def tensors(graph: csr_array, points: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """The edges (2, m) of a graph, and their ways and lengths (m, s + 1)."""
+    edges = edges_of(graph)
+    way = points[edges[1]] - points[edges[0]]
+    features = np.concatenate([way, np.linalg.norm(way, axis=1, keepdims=True)], axis=1)
+    return torch.from_numpy(edges), torch.from_numpy(features / features[:, -1].mean())
+
+
+def strip(columns: int, rows: int) -> tuple[csr_array, np.ndarray]:
+    """A grid with one diagonal in every square: long enough to have nodes many hops apart."""
+    graph, places = grid(columns, rows)
+    node = np.arange(columns * rows).reshape(columns, rows)
+    diagonals = of_edges(np.stack([node[:-1, :-1].ravel(), node[1:, 1:].ravel()], axis=1), node.size)
+    return undirected(graph + diagonals), places

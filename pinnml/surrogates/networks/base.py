@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from pinnml.errors import ShapeError
+from pinnml.errors import SettingsError, ShapeError
 
 
 class GraphNetwork(nn.Module, ABC):
@@ -72,3 +72,10 @@ class GraphNetworkSettings(Protocol):
     ) -> GraphNetwork:
         """A fresh network. Weights are drawn from the generator alone, on the CPU in float64, then moved."""
         ...
+
+
+def check_heads(name: str, width: int, heads: int) -> None:
+    """SettingsError where heads do not divide the width."""
+    if width % heads:
+        expected, got = "heads that divide the width", f"width={width}, heads={heads}"
+        raise SettingsError(name, expected=expected, got=got, cure=f"choose width={8 * heads}")

@@ -30,12 +30,15 @@ def softmax(scores: Tensor, onto: Tensor, n: int) -> Tensor:
     return weights / summed(weights, onto, n)[onto]
 
 
-def linear(inputs: int, outputs: int, generator: torch.Generator, scale: float = 1.0) -> nn.Linear:
+def linear(
+    inputs: int, outputs: int, generator: torch.Generator, scale: float = 1.0, *, bias: bool = True
+) -> nn.Linear:
     """A W + b, W ~ scale N(0, 2 / (inputs + outputs)), b = 0, float64, drawn from the generator alone."""
-    layer = nn.Linear(inputs, outputs, device="meta")  # on which nothing is drawn
+    layer = nn.Linear(inputs, outputs, bias, device="meta")  # on which nothing is drawn
     weight = torch.randn((outputs, inputs), generator=generator, dtype=torch.float64)
     layer.weight = nn.Parameter(weight * scale * math.sqrt(2 / max(inputs + outputs, 1)))
-    layer.bias = nn.Parameter(torch.zeros(outputs, dtype=torch.float64))
+    if bias:
+        layer.bias = nn.Parameter(torch.zeros(outputs, dtype=torch.float64))
     return layer
 
 
@@ -58,13 +61,17 @@ class NeighbourMean(nn.Module):
 
     def __init__(self, inputs: int, edge_inputs: int, width: int, outputs: int, generator: torch.Generator):
         super().__init__()
-        self.message = perceptron((2 * inputs + edge_inputs, width, width), generator)
+        # g = V tanh(A x_i + B x_j + C e): its first layer acts on nodes, and its last one on the mean
+        self.of_target, self.of_source = linear(inputs, width, generator), linear(inputs, width, generator)
+        self.of_edge = linear(edge_inputs, width, generator)
+        self.message = linear(width, width, generator)
         self.update = perceptron((inputs + width, width, outputs), generator)
 
     def forward(self, x: Tensor, edges: Tensor, edge_features: Tensor) -> Tensor:
         """The outputs (n, outputs)."""
         n, (source, target) = len(x), edges
-        messages = self.message(torch.cat([x[target], x[source], edge_features], dim=1))
-        own = self.message(torch.cat([x, x, x.new_zeros((n, edge_features.shape[1]))], dim=1))
-        count = summed(torch.ones_like(messages[:, :1]), target, n) + 1
-        return self.update(torch.cat([x, (summed(messages, target, n) + own) / count], dim=1))
+        at_target, at_source = self.of_target(x), self.of_source(x)
+        heard = torch.tanh(self.of_edge(edge_features) + at_source[source] + at_target[target])
+        own = torch.tanh(self.of_edge.bias + at_source + at_target)
+        count = summed(torch.ones_like(heard[:, :1]), target, n) + 1
+        return self.update(torch.cat([x, self.message((summed(heard, target, n) + own) / count)], dim=1))

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pinnml.errors import SettingsError
-from pinnml.surrogates.networks.base import GraphNetwork
+from pinnml.surrogates.networks.base import GraphNetwork, check_heads
 from pinnml.surrogates.networks.layers import linear, perceptron
 from pinnml.validation import whole_number
 
@@ -31,9 +30,7 @@ class Slices:
     def __post_init__(self) -> None:
         for name in ("width", "blocks", "heads", "slices"):
             whole_number(name, getattr(self, name))
-        if self.width % self.heads:
-            expected, got = "heads that divide the width", f"width={self.width}, heads={self.heads}"
-            raise SettingsError("Slices", expected=expected, got=got, cure=f"choose width={8 * self.heads}")
+        check_heads("Slices", self.width, self.heads)
 
     def build(
         self,
