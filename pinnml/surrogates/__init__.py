@@ -1,3 +1,9 @@
 """Networks on the nodes of a mesh that answer a parametric problem in one evaluation."""
 
 from pinnml.surrogates.data import DataSet, generate
+from pinnml.surrogates.losses import Loss
+from pinnml.surrogates.networks import MessagePassing, Slices
+from pinnml.surrogates.store import load_surrogate, save_surrogate
+from pinnml.surrogates.surrogate import Surrogate
+from pinnml.surrogates.train import Trained, train
+from pinnml.surrogates.training import Training
