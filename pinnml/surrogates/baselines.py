@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from pinnml.surrogates.data import Normaliser, Samples
-from pinnml.surrogates.family import Family
+from pinnml.surrogates.families.family import Family
 
 #: Ridges as parts of the mean eigenvalue of the kernel, and widths of kernels in parts of the median distance squared.
 RIDGES, WIDTHS = 10.0 ** np.arange(-12, 1), 10.0 ** np.arange(-1, 3.1, 0.5)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnml.surrogates.data import Normaliser
-from pinnml.surrogates.family import Family
+from pinnml.surrogates.families.family import Family
 from pinnml.surrogates.graphs import MeshGraph
 from pinnml.surrogates.reduced_basis import Coarse
 

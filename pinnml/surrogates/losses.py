@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from pinnml.errors import SettingsError
-from pinnml.surrogates.family import Family
+from pinnml.surrogates.families.family import Family
 from pinnml.validation import not_negative
 
 #: Terms of a loss.

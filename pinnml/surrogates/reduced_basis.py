@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from pinnml.errors import SettingsError
-from pinnml.surrogates.family import Family
+from pinnml.surrogates.families.family import Family
 from pinnml.validation import whole_number
 
 #: Newton steps of a nonlinear problem at most, and the change of the coefficients, as a part of them, that is the last.

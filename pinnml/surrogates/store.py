@@ -17,7 +17,7 @@ from pinnml.results import provenance
 from pinnml.results.checkpoint_file import read_archive, write_archive
 from pinnml.surrogates.data import digest_of
 from pinnml.surrogates.data.identity import fields_of, random_of
-from pinnml.surrogates.family import Family
+from pinnml.surrogates.families.family import Family
 from pinnml.surrogates.features import Features
 from pinnml.surrogates.graphs import SINGLE, MeshGraph
 from pinnml.surrogates.networks import NETWORKS

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pinnml.surrogates.data import Normaliser, Samples
-from pinnml.surrogates.family import Family
+from pinnml.surrogates.families.family import Family
 from pinnml.surrogates.features import Features, root_mean_square
 from pinnml.surrogates.graphs import SINGLE, MeshGraph
 from pinnml.surrogates.losses import Measures

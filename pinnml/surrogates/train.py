@@ -17,7 +17,7 @@ from pinnml.errors import DataSetError
 from pinnml.problem import Problem
 from pinnml.surrogates.baselines import Baselines, relative_errors
 from pinnml.surrogates.data import DataSet, Samples
-from pinnml.surrogates.family import Family, posed_on
+from pinnml.surrogates.families.family import Family, posed_on
 from pinnml.surrogates.keeping import keep, take_up
 from pinnml.surrogates.networks import GraphNetworkSettings, MessagePassing
 from pinnml.surrogates.report import Report, Row

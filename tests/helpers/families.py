@@ -7,8 +7,8 @@ import torch
 from pinnml import Equation, Mesh, Problem, Weak, div, dot, grad
 from pinnml.problem import LogNormalField, TwoValuedField, Uniform
 from pinnml.surrogates.data import Samples
-from pinnml.surrogates.draws import Draws
-from pinnml.surrogates.family import Family
+from pinnml.surrogates.families.draws import Draws
+from pinnml.surrogates.families.family import Family
 from pinnml.surrogates.networks import MessagePassing
 from pinnml.surrogates.surrogate import Surrogate
 from pinnml.surrogates.training import Batches, Trainer, Training

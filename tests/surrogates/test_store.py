@@ -6,7 +6,7 @@ import torch
 from pinnml import Mesh
 from pinnml.errors import CheckpointError
 from pinnml.results.checkpoint_file import read_archive, write_archive
-from pinnml.surrogates.family import Family
+from pinnml.surrogates.families.family import Family
 from pinnml.surrogates.keeping import keep, take_up
 from pinnml.surrogates.networks import MessagePassing, Slices
 from pinnml.surrogates.store import load_surrogate, save_surrogate

@@ -23,7 +23,7 @@ from pinnml.surrogates.data.normaliser import Normaliser
 from pinnml.surrogates.data.samples import Samples
 from pinnml.surrogates.data.solving import check_solved
 from pinnml.surrogates.data.split import PARTS, Split
-from pinnml.surrogates.family import Family, posed_on
+from pinnml.surrogates.families.family import Family, posed_on
 
 
 @dataclass(frozen=True, eq=False)

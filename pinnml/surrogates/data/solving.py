@@ -17,8 +17,8 @@ from pinnml.elements import Constraint, SparseMatrix
 from pinnml.errors import DataSetError, PinnmlError, ProblemError
 from pinnml.run import free_bytes
 from pinnml.solvers import Status
-from pinnml.surrogates.draws import Draws
-from pinnml.surrogates.family import Family
+from pinnml.surrogates.families.draws import Draws
+from pinnml.surrogates.families.family import Family
 
 #: Draws whose matrices are assembled at once; blocks are the same whatever else is drawn, so that bits are.
 BLOCK = 16

@@ -20,7 +20,7 @@ from pinnml.errors import PinnmlError, ProblemError, SettingsError
 from pinnml.problem import Problem
 from pinnml.surrogates.data.sample_files import SampleFiles
 from pinnml.surrogates.data.solving import Solutions
-from pinnml.surrogates.family import Family, posed_on
+from pinnml.surrogates.families.family import Family, posed_on
 
 #: A problem, or what makes it: a function at the top of a module, or a partial of one.
 Posed: TypeAlias = Problem | Callable[[], Problem]

@@ -16,8 +16,8 @@ from pinnml.errors import DataSetError, NonFiniteError, ProblemError, SettingsEr
 from pinnml.problem import GaussianField, LogNormalField, Normal, Uniform
 from pinnml.surrogates import DataSet, generate
 from pinnml.surrogates.data.solving import Solutions
-from pinnml.surrogates.draws import Draws
-from pinnml.surrogates.family import Family
+from pinnml.surrogates.families.draws import Draws
+from pinnml.surrogates.families.family import Family
 from tests.helpers.places import ROOT
 from tests.helpers.random_problems import conduction, square
 

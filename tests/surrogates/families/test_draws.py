@@ -11,8 +11,8 @@ from scipy.special import j0
 from pinnml import Equation, Mesh, Problem
 from pinnml.errors import SettingsError
 from pinnml.problem import GaussianField, LogNormalField, Normal, TwoValuedField, Uniform
-from pinnml.surrogates import draws as module
-from pinnml.surrogates.draws import Draws, bilinear_matrix, covariance_root, matern, spde_root
+from pinnml.surrogates.families import draws as module
+from pinnml.surrogates.families.draws import Draws, bilinear_matrix, covariance_root, matern, spde_root
 from tests.helpers.places import MESHES
 
 

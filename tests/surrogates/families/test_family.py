@@ -9,8 +9,8 @@ import torch
 from pinnml import Equation, Mesh, Problem, Weak, div, dot, grad, reference
 from pinnml.errors import ProblemError
 from pinnml.problem import GaussianField, LogNormalField, Uniform, at_corners
-from pinnml.surrogates.draws import Draws
-from pinnml.surrogates.family import Family
+from pinnml.surrogates.families.draws import Draws
+from pinnml.surrogates.families.family import Family
 from tests.helpers.places import MESHES
 
 MESH = Mesh.read(MESHES / "two_materials.msh")

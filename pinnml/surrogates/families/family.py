@@ -27,7 +27,7 @@ from pinnml.elements import (
 )
 from pinnml.errors import NonFiniteError
 from pinnml.problem import Problem, argument_names, at_corners, check_random
-from pinnml.surrogates.draws import bilinear_matrix
+from pinnml.surrogates.families.draws import bilinear_matrix
 
 #: A residual changes by no more than this part of itself, beside what a matrix makes of a change of the fields, where
 #: the equations are linear.
