@@ -27,7 +27,7 @@ from pinnml.problem import Problem
 from pinnml.results import Solution, described, load, verdict_record
 from pinnml.run import Recipe
 from pinnml.solvers import LSGD, SOLVERS, Solver
-from pinnml.surrogates.draws import with_draw
+from pinnml.surrogates.families.draws import with_draw
 
 ON_SOLVER = f"{', '.join(SOLVERS)}; with options: lm:steps=200,target=0.3; or fem:degree=2, the classical answer"
 ON_NETWORK = f"{', '.join(NETWORKS)}; with options: mlp:width=32,depth=2,activation=sine"

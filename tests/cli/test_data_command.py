@@ -11,7 +11,7 @@ import torch
 from pinnml import Mesh, load
 from pinnml.cli.script import load_script
 from pinnml.surrogates import DataSet
-from pinnml.surrogates.draws import Draws, with_draw
+from pinnml.surrogates.families.draws import Draws, with_draw
 from tests.helpers.commands import pinnml
 from tests.helpers.places import MESHES
 

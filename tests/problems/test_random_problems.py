@@ -11,8 +11,8 @@ import torch
 from pinnml import Equation, reference
 from pinnml.cli.findings import check
 from pinnml.errors import ProblemError
-from pinnml.surrogates.draws import Draws, with_draw
-from pinnml.surrogates.family import Family
+from pinnml.surrogates.families.draws import Draws, with_draw
+from pinnml.surrogates.families.family import Family
 from tests.problems.test_problems import RANDOM, SCRIPTS
 
 CASES = [(SCRIPTS[name], case) for name in sorted(RANDOM) for case in SCRIPTS[name].cases or (None,)]
