@@ -21,7 +21,6 @@ from pinnml.domains import Mesh
 from pinnml.domains.rules import RULES
 from pinnml.errors import SettingsError
 from pinnml.networks import NETWORKS
-from pinnml.output import RunFolder
 from pinnml.output.records import strict_json
 from pinnml.problem import Problem
 from pinnml.results import Solution, described, load, verdict_record
@@ -146,9 +145,8 @@ def started(path: Path, problem: Problem, recipe: Recipe, network: str | None) -
     if network is not None:
         cure = "leave --network out, or --start to begin anew"
         raise SettingsError("--start and --network", expected="one of them", got=f"--network {network}", cure=cure)
-    checkpoint = RunFolder(path).checkpoint if path.is_dir() else path
     own = recipe.network is not None and described(recipe.network)["functions"]
-    return load(checkpoint, problem=problem, network=recipe.network if own else None)
+    return load(path, problem=problem, network=recipe.network if own else None)
 
 
 def _changed(

@@ -26,7 +26,7 @@ class RunFolder:
     """A folder for the files of a run; it is made when the first of them is written.
 
     Raises:
-        SettingsError: the path is a link to nothing; it, or a folder above it, is a file or may not be written to.
+        SettingsError: the path is a link to nothing; it, or a folder above it, is a file.
     """
 
     path: Path
@@ -44,7 +44,16 @@ class RunFolder:
                     got=f"'{place}', which is a file",
                     cure="choose another folder, or move the file away",
                 )
-        nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+        object.__setattr__(self, "path", path)
+
+    @classmethod
+    def named(cls, name: str | Path) -> RunFolder:
+        """The folder of that name, to write to. Raises SettingsError for no name, and where that is not allowed."""
+        if isinstance(name, str) and not name.strip():
+            cure = 'give it a name, such as "runs/first"; is a variable empty that should hold one?'
+            raise SettingsError("the folder of a run has no name", expected="a folder", got=f"'{name}'", cure=cure)
+        folder = cls(Path(name))
+        nearest = next(place for place in (folder.path, *folder.path.absolute().parents) if place.exists())
         if not os.access(nearest, os.W_OK):
             raise SettingsError(
                 "the folder of a run cannot be written",
@@ -52,15 +61,7 @@ class RunFolder:
                 got=f"'{nearest}' is read-only for you",
                 cure="choose another folder",
             )
-        object.__setattr__(self, "path", path)
-
-    @classmethod
-    def named(cls, name: str | Path) -> RunFolder:
-        """The folder of that name. Raises SettingsError as the class does, and where there is no name."""
-        if isinstance(name, str) and not name.strip():
-            cure = 'give it a name, such as "runs/first"; is a variable empty that should hold one?'
-            raise SettingsError("the folder of a run has no name", expected="a folder", got=f"'{name}'", cure=cure)
-        return cls(Path(name))
+        return folder
 
     @property
     def config(self) -> Path:

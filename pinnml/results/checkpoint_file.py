@@ -50,7 +50,7 @@ def read_archive(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(
             "there is no such checkpoint",
             expected="a file",
-            got=f"'{path}', which is a folder" if path.is_dir() else f"'{path}'",
+            got=f"'{path}'",
             cure="give the path that a solution was saved to, such as run/checkpoint.pt",
         )
     return _checked(path, _content(path))

@@ -27,15 +27,16 @@ from pinnml.results.verdict import Verdict
 
 @with_gradients
 def load(path: str | Path, problem: Problem | None = None, network: NetworkSettings | None = None) -> Solution:
-    """The solution that `Solution.save` wrote, on the CPU.
+    """The solution that `Solution.save` wrote, or that of a run in its folder, on the CPU.
 
     Without its problem the fields can be called; errors, residuals and integrals ask for it, and so do fields
     that come out of an ansatz or lie on a mesh. `network` is needed for a wrapped module or an `inputs` function, which
     a file cannot hold. Raises CheckpointError for a file that does not fit, or that needs more than was given, and for
     the checkpoint of one run in a folder with files of another.
     """
+    path = _checkpoint_in(Path(path)) if Path(path).is_dir() else Path(path)
     record, tensors = read_archive(path)
-    _check_run(Path(path), record)
+    _check_run(path, record)
     with parts_there():
         fields = checked_fields(record["fields"])
         saved, ansatz = record["domain"], record["ansatz"]
@@ -58,6 +59,22 @@ def load(path: str | Path, problem: Problem | None = None, network: NetworkSetti
     else:
         built = _built(settings, network, domain, sum(f.columns for f in fields), tensors)
     return Solution(domain, fields, built, parameters, verdict, history, problem, record["settings"])
+
+
+def _checkpoint_in(folder: Path) -> Path:
+    """The checkpoint of the run in a folder. Raises CheckpointError where there is none."""
+    own = RunFolder(folder)
+    if own.checkpoint.is_file():
+        return own.checkpoint
+    names = sorted(each.name for each in folder.iterdir())
+    inside = [name for name in names if (folder / name / own.checkpoint.name).is_file()]
+    kind = "no checkpoint of its run" if own.config.is_file() else "no run"
+    raise CheckpointError(
+        f"this folder holds {kind}",
+        expected=f"{own.checkpoint.name} in it",
+        got=f"'{folder}' with {', '.join(names[:5]) + ', ...' * (len(names) > 5) if names else 'nothing in it'}",
+        cure=f"load '{folder / inside[0]}'" if inside else "give the folder, out=, of a solve, or the file of a save",
+    )
 
 
 def _check_run(path: Path, record: Mapping[str, Any]) -> None:

@@ -55,10 +55,10 @@ def test_what_cannot_be_gone_on_from_is_refused_by_name() -> None:
     refused = pinnml("solve", "rod.py", "--start", "first", "--network", "mlp")
     assert refused.status == 2
     assert "--start and --network" in refused.err
-    for start in ("nowhere", "."):
+    for start, words in (("nowhere", "there is no such checkpoint"), (".", "this folder holds no run")):
         result = pinnml("solve", "rod.py", "--start", start)
         assert result.status == 2
-        assert "there is no such checkpoint" in result.err
+        assert words in result.err
 
 
 def test_functions_of_the_script_serve_a_run_that_a_file_cannot_hold() -> None:

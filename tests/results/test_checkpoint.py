@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 
 import numpy as np
@@ -301,9 +302,25 @@ def test_a_problem_on_another_domain_is_refused(tmp_path):
     np.testing.assert_array_equal(same(POINTS)["u"], load(path)(POINTS)["u"])
 
 
-@pytest.mark.parametrize("name", ["nothing.pt", "."])
-def test_a_file_that_is_not_there_is_refused(tmp_path, name):
-    assert_refused(tmp_path / name, "no such checkpoint")
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    assert_refused(tmp_path / "nothing.pt", "no such checkpoint")
+
+
+def test_a_run_is_read_back_from_its_folder(tmp_path, monkeypatch):
+    solution = solve(poisson.problem(), Features(5, bandwidth=2), QUICK, points=50, out=tmp_path / "run")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # a folder that may be read alone
+    for path in (tmp_path / "run", str(tmp_path / "run"), tmp_path / "run" / "checkpoint.pt"):
+        np.testing.assert_array_equal(load(path)(POINTS)["u"], solution(POINTS)["u"])
+
+
+def test_a_folder_that_holds_no_run_says_what_it_holds(tmp_path):
+    assert_refused(tmp_path, "nothing in it")
+    (tmp_path / "notes.txt").write_text("")
+    assert_refused(tmp_path, "'.*' with notes.txt")
+    solve(poisson.problem(), Features(5, bandwidth=2), QUICK, points=50, out=tmp_path / "run")
+    assert_refused(tmp_path, f"load '{tmp_path}/run'")
+    (tmp_path / "run" / "checkpoint.pt").unlink()
+    assert_refused(tmp_path / "run", "no checkpoint of its run")
 
 
 def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
