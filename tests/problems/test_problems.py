@@ -21,7 +21,7 @@ from tests.helpers.places import PROBLEMS
 
 SCRIPTS = {path.stem: load_script(path) for path in sorted((PROBLEMS).glob("*.py"))}
 #: Scripts of random problems, of which a draw can be solved: `test_random_problems.py`.
-RANDOM = {"darcy_random"}
+RANDOM = {"darcy_random", "ice_sheet"}
 CASES = [(script, case) for script in SCRIPTS.values() for case in script.cases or (None,) if script.name not in RANDOM]
 #: Cases of more than a few seconds, whose promises `make bench` holds.
 LONG = {

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from pinnml import Equation, reference
+from pinnml import MLP, Element, Equation, reference
 from pinnml.cli.findings import check
+from pinnml.elements import Discretisation
 from pinnml.errors import ProblemError
+from pinnml.solvers import Status
 from pinnml.surrogates.families.draws import Draws, with_draw
 from pinnml.surrogates.families.family import Family
+from tests.helpers.catalogue import system
 from tests.problems.test_problems import RANDOM, SCRIPTS
 
 CASES = [(SCRIPTS[name], case) for name in sorted(RANDOM) for case in SCRIPTS[name].cases or (None,)]
@@ -75,7 +78,32 @@ def test_ground_has_the_values_that_the_script_says():
     assert np.log(log[:, inside]).std() == pytest.approx(0.48, rel=0.35)
 
 
+def test_ice_on_ground_of_known_friction_is_the_ice_that_flows_onto_the_sea():
+    known = SCRIPTS["ice_shelf"].problem(friction=0.3)
+    put_in, other = (SCRIPTS["ice_sheet"].problem().with_values({"friction": value}) for value in (0.3, 0.31))
+    problems = (known, put_in, other)
+    residuals = [s.residual(s.initial()) for s in (system(each, MLP(6, 2, "tanh")) for each in problems)]
+    torch.testing.assert_close(residuals[1], residuals[0], rtol=1e-12, atol=1e-12)
+    assert float((residuals[2] - residuals[0]).norm()) > 1e-4 * float(residuals[0].norm())
+    parts = [Discretisation.build(each, each.domain, {"w": Element("P", 1)}) for each in problems]
+    forms = [each.form(torch.device("cpu")) for each in parts]
+    u = torch.randn(forms[0].size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weak = [form.residual(u) for form in forms]
+    torch.testing.assert_close(weak[1], weak[0], rtol=1e-12, atol=1e-12)
+    assert float((weak[2] - weak[0]).norm()) > 1e-4 * float(weak[0].norm())
+
+
+@pytest.mark.slow
+def test_fifty_draws_of_friction_are_solved_by_newton():
+    problem = SCRIPTS["ice_sheet"].problem()
+    family, draws = Family.of(problem), Draws(problem, problem.domain, seed=1)(range(50))
+    for friction in draws["friction"]:
+        found = family.solve({"friction": friction})
+        assert found.status is Status.CONVERGED
+        assert len(found.norms) < 12
+
+
 def test_which_families_are_linear():
-    linear = {"darcy_random": True}
+    linear = {"darcy_random": True, "ice_sheet": False}
     for name in RANDOM:
         assert Family.of(SCRIPTS[name].problem()).is_linear == linear[name]
