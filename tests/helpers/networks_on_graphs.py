@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml.surrogates.networks import Brackets, GraphNetwork, MessagePassing, Slices
+from pinnml.surrogates.networks import Brackets, GraphAttention, GraphNetwork, MessagePassing, Slices
 
 INPUTS, EDGE_INPUTS, OUTPUTS = 3, 3, 2
 NETWORKS: dict[str, Any] = {
@@ -19,6 +19,8 @@ NETWORKS: dict[str, Any] = {
         for kind in ("hamiltonian", "gradient", "double", "metriplectic")
         for attention in ("frozen", "live")
     },
+    "attention": GraphAttention(8, depth=3, heads=2),
+    "attention by descent": GraphAttention(8, depth=2, heads=2, descent=True),
     "two steps of a bracket": Brackets(6, steps=2, time=2.0, heads=3),
 }
 

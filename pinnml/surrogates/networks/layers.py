@@ -30,6 +30,12 @@ def softmax(scores: Tensor, onto: Tensor, n: int) -> Tensor:
     return weights / summed(weights, onto, n)[onto]
 
 
+def log_softmax(scores: Tensor, onto: Tensor, n: int) -> Tensor:
+    """The logarithm of `softmax`, finite where that is 0 to rounding, (m, ...)."""
+    below = scores - largest(scores.detach(), onto, n)[onto]
+    return below - summed(below.exp(), onto, n).log()[onto]
+
+
 def linear(
     inputs: int, outputs: int, generator: torch.Generator, scale: float = 1.0, *, bias: bool = True
 ) -> nn.Linear:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pinnml.surrogates.networks.layers import NeighbourMean, largest, linear, perceptron, softmax, summed
+from pinnml.surrogates.networks.layers import NeighbourMean, largest, linear, log_softmax, perceptron, softmax, summed
 
 #: A handful of sums of a few numbers of size one, in another order.
 ROUND_OFF = 1e-14
@@ -24,6 +24,14 @@ def test_sums_largest_and_softmax_are_those_of_a_loop():
         assert torch.allclose(summed(given, ONTO, 5)[i], mine.sum(dim=0), rtol=0, atol=ROUND_OFF)
         assert torch.equal(largest(given, ONTO, 5)[i], mine.amax(dim=0) if len(mine) else torch.zeros(3).double())
         assert torch.allclose(softmax(given, ONTO, 5)[i == ONTO], mine.softmax(dim=0), rtol=0, atol=ROUND_OFF)
+
+
+def test_the_logarithm_of_a_softmax_is_finite_where_that_is_zero():
+    given = 1e3 * values(0, 6, 3)
+    for i in (0, 2, 4):
+        found = log_softmax(given, ONTO, 5)[i == ONTO]
+        assert torch.allclose(found, given[i == ONTO].log_softmax(dim=0), rtol=ROUND_OFF, atol=ROUND_OFF)
+    assert bool((softmax(given, ONTO, 5) == 0).any())
 
 
 def test_softmax_bears_scores_of_any_size_and_has_the_right_derivative():
