@@ -224,7 +224,6 @@ def test_newton_finds_the_flow_from_ice_at_rest(ice: Solution):
         ("ice_shelf", {"hardness": 0.0}),
         ("ice_shelf", {"friction": -1.0}),
         ("ice_shelf", {"inflow": -0.5}),
-        ("ice_sheet", {"mean": 0.0}),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused_by_name(name: str, values: dict[str, float]):

@@ -11,7 +11,7 @@ import torch
 from pinnml import MLP, Element, Equation, reference
 from pinnml.cli.findings import check
 from pinnml.elements import Discretisation
-from pinnml.errors import ProblemError
+from pinnml.errors import PinnmlError, ProblemError
 from pinnml.solvers import Status
 from pinnml.surrogates.families.draws import Draws, with_draw
 from pinnml.surrogates.families.family import Family
@@ -101,6 +101,12 @@ def test_fifty_draws_of_friction_are_solved_by_newton():
         found = family.solve({"friction": friction})
         assert found.status is Status.CONVERGED
         assert len(found.norms) < 12
+
+
+def test_friction_that_makes_no_sense_is_refused_by_name():
+    for values, words in (({"mean": 0.0}, "mean"), ({"deviation": -1.0}, "deviation"), ({"hardness": 0.0}, "hardness")):
+        with pytest.raises(PinnmlError, match=words):
+            SCRIPTS["ice_sheet"].problem(**values)
 
 
 def test_which_families_are_linear():
