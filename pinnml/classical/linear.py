@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import Any
-from warnings import catch_warnings, simplefilter
+from warnings import catch_warnings
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -21,6 +21,8 @@ SINGULAR = 1e-12
 MANY, NUMBER = (300_000, 40_000), 12.0
 #: Relative residual at which multigrid ends, that with which a step is good enough, and the cycles that it may take.
 WANTED, ENOUGH, CYCLES = 1e-13, 1e-9, 200
+#: Bytes for each unknown of what is kept of every cycle where a matrix is indefinite.
+KEPT = 16.0
 #: A matrix is symmetric where its antisymmetric part is this part of it.
 SYMMETRIC = 1e-12
 
@@ -28,8 +30,10 @@ SYMMETRIC = 1e-12
 class LinearSolver:
     """A x = r for one matrix and any r, on a mesh of so many dimensions, with so many bytes free.
 
-    Multigrid comes first where there are many unknowns or their factors would not fit, and gives way to these where it
-    finds no solution. Raises ProblemError for a matrix that is singular, SettingsError for one that does not fit.
+    Conjugate gradients with multigrid come first where there are many unknowns or their factors would not fit. Where
+    they find no solution, as of a matrix that is indefinite, factors do; and where these do not fit, generalised
+    minimal residuals with multigrid. Raises ProblemError for a matrix that is singular, SettingsError for one that does
+    not fit.
     """
 
     def __init__(self, matrix: csr_array, dimensions: int, free: float):
@@ -37,15 +41,17 @@ class LinearSolver:
         self._needed = factor_bytes(unknowns(matrix), dimensions)
         wanted = unknowns(matrix) >= MANY[dimensions > 2] or self._needed > free
         self._cycle = multigrid(matrix) if wanted else None
+        further = self._needed > free >= KEPT * CYCLES * unknowns(matrix)
+        self._methods = ["cg", "fgmres"] if further else ["cg"]
         self._factors: Callable[[np.ndarray], np.ndarray] | None = None
 
     def __call__(self, r: np.ndarray) -> np.ndarray:
         """The solution x."""
-        if self._cycle is not None:
-            x = self._cycle(r)
+        while self._cycle is not None and self._methods:
+            x = self._cycle(r, self._methods[0])
             if x is not None:
                 return x
-            self._cycle = None
+            del self._methods[0]
         if self._factors is None:
             if self._needed > self._free:
                 got = f"about {shown(self._needed)} for its factors, of {shown(self._free)} that are free"
@@ -84,11 +90,12 @@ def direct(matrix: csr_array) -> Callable[[np.ndarray], np.ndarray]:
     return factors.solve
 
 
-def multigrid(matrix: csr_array) -> Callable[[np.ndarray], np.ndarray | None] | None:
-    """Conjugate gradients with a multigrid cycle: the solution, or None where they do not find it.
+def multigrid(matrix: csr_array) -> Callable[[np.ndarray, str], np.ndarray | None] | None:
+    """A Krylov method of pyamg's, by name, with a multigrid cycle: the solution, or None where it does not find it.
 
-    Smoothed aggregation (Vanek, Mandel and Brezina, Computing 56, 1996). None for matrices that are not symmetric, and
-    for those that a constant is a null vector of, since conjugate gradients would not notice.
+    Conjugate gradients, "cg", for matrices that are positive definite, "fgmres" (Saad, SIAM J. Sci. Comput. 14, 1993)
+    for others; smoothed aggregation (Vanek, Mandel and Brezina, Computing 56, 1996). None for matrices that are not
+    symmetric, and for those that a constant is a null vector of, since conjugate gradients would not notice.
     """
     import pyamg
 
@@ -99,10 +106,13 @@ def multigrid(matrix: csr_array) -> Callable[[np.ndarray], np.ndarray | None] | 
         return None
     levels = pyamg.smoothed_aggregation_solver(matrix, max_coarse=500)
 
-    def solve(r: np.ndarray) -> np.ndarray | None:
-        with catch_warnings():
-            simplefilter("ignore")  # of matrices that are indefinite, which the residual tells as well
-            x: Any = levels.solve(r, tol=WANTED, maxiter=CYCLES, accel="cg")
+    def solve(r: np.ndarray, method: str) -> np.ndarray | None:
+        # pyamg turns its warnings on itself, of matrices that are indefinite, which the residual tells as well
+        with catch_warnings(record=True), np.errstate(all="ignore"):
+            try:
+                x: Any = levels.solve(r, tol=WANTED, maxiter=CYCLES, accel=method)
+            except (ValueError, np.linalg.LinAlgError):  # where it has run into NaN
+                return None
         left = float(np.linalg.norm(r - matrix @ x))
         return x if np.isfinite(left) and left <= ENOUGH * float(np.linalg.norm(r)) else None
 

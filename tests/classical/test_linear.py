@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from math import pi
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_multigrid_finds_what_factors_find():
     matrix, r = laplacian(60), right_side(3600)
     solve = multigrid(matrix)
     assert solve is not None
-    x = solve(r)
+    x = solve(r, "cg")
     assert x is not None
     assert np.linalg.norm(x - direct(matrix)(r)) < 1e-10 * np.linalg.norm(x)
 
@@ -87,10 +88,28 @@ def test_what_multigrid_cannot_do_it_leaves(matrix):
     assert np.linalg.norm(matrix @ LinearSolver(matrix, 2, 1e9)(r) - r) < 1e-9 * np.linalg.norm(r)
 
 
+def indefinite(n: int, shift: float) -> csr_array:
+    """A matrix of a positive diagonal and some negative eigenvalues, 73 of 10000 for (100, 0.1)."""
+    return csr_array(laplacian(n) - shift * eye_array(n**2))
+
+
 @pytest.mark.usefixtures("many")
-def test_a_matrix_that_is_indefinite_is_left_to_its_factors():
-    matrix, r = csr_array(laplacian(30) - 1.3 * eye_array(900)), right_side(900)  # its diagonal is positive
-    assert np.linalg.norm(matrix @ LinearSolver(matrix, 2, 1e9)(r) - r) < 1e-8 * np.linalg.norm(r)
+@pytest.mark.parametrize(("free", "method"), [(1e9, "factors"), (40e6, "minimal residuals")])
+def test_a_matrix_that_is_indefinite_takes_another_method(free, method, monkeypatch):
+    matrix, r, calls, work = indefinite(100, 0.1), right_side(10_000), [], linear.splu
+    monkeypatch.setattr(linear, "splu", lambda *given, **named: (calls.append(1), work(*given, **named))[1])
+    solver = LinearSolver(matrix, 2, free)
+    with warnings.catch_warnings(record=True) as told:
+        for _ in range(2):
+            assert np.linalg.norm(matrix @ solver(r) - r) < 1e-9 * np.linalg.norm(r)
+    assert not told
+    assert len(calls) == (method == "factors")
+
+
+def test_a_matrix_beyond_all_methods_is_named():
+    matrix, r = indefinite(100, 0.5), right_side(10_000)  # 398 negative eigenvalues
+    with pytest.raises(SettingsError, match="does not fit"):
+        LinearSolver(matrix, 2, 40e6)(r)
 
 
 @pytest.mark.usefixtures("many")
