@@ -3,5 +3,5 @@
 from pinnml.classical.eigenmodes import modes
 from pinnml.classical.eigensolver import Eigenmodes, eigenmodes
 from pinnml.classical.linear import LinearSolver
-from pinnml.classical.newton import Found, newton
-from pinnml.classical.reference import reference
+from pinnml.classical.newton import LAST_STEP, Found, newton
+from pinnml.classical.reference import plain_verdict, record_of, reference

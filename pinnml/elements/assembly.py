@@ -138,6 +138,17 @@ class Patch:
             corners = [corner.repeat_interleave(each[0, 0].numel()) for each in local]
             yield torch.cat(corners), torch.cat([each.flatten() for each in local])
 
+    def corner_vectors(self, slopes: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """What each corner of the cells adds to the local vectors where a nodal parameter scales a flux (n, S).
+
+        For every number of the local vectors (c, k) of all pieces, (e,): the corner's, and the part.
+        """
+        flux = (self.weight.unsqueeze(-1) * slopes.unflatten(0, self.weight.shape)).unsqueeze(0)
+        for corner, share in zip(self.corners.dofs.unbind(1), self.corners.table[0].unbind(1), strict=True):
+            local = [piece.tested(share.unsqueeze(-1) * flux) for piece in self.pieces]
+            corners = [corner.repeat_interleave(each.shape[2]) for each in local]
+            yield torch.cat(corners), torch.cat([each.flatten() for each in local])
+
     def _at_points(
         self, u: Tensor, given: Mapping[str, Tensor], batch: int
     ) -> tuple[Integrand, Tensor, dict[str, Tensor]]:

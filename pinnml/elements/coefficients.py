@@ -54,6 +54,24 @@ class Affine:
             constant = _at_zero(patches, pattern, given) if FIXED in factors or not names else None
             return cls(constant, {name: _slopes(patches, pattern, given, name) for name in names})
 
+    @classmethod
+    def of_load(cls, patches: Sequence[Patch], size: int, given: Mapping[str, Tensor]) -> Affine | None:
+        """Those of the residual (N,) at u = 0; None where they are not affine, or take much memory."""
+        scaled = {tuple(sorted((TEST, name))): name for name, value in given.items() if value.ndim == 2}
+        numbers = {name: value for name, value in given.items() if value.ndim == 0}
+        found = [monomials(patch.integrand, numbers, scaled.values()) for patch in patches]
+        if any(each is None for each in found):
+            return None
+        # an integrand is linear in its test functions: what has none in it is the zero that a sum began with
+        factors = {product for each in found if each for product in each if TEST in product and TRIAL not in product}
+        names = [name for product, name in scaled.items() if product in factors]
+        most = len(names) * max(patch.corners.dofs.shape[1] for patch in patches) * size
+        if not factors <= {(TEST,), *scaled} or most > MOST:
+            return None
+        with torch.no_grad():
+            constant = _load_at_zero(patches, size, given) if (TEST,) in factors or not names else None
+            return cls(constant, {name: _load_slopes(patches, size, given, name) for name in names})
+
     def numbers(self, given: Mapping[str, Tensor], batch: int) -> Tensor:
         """The numbers (b, z) for every set of parameters, each (b or 1, p)."""
         terms = [rows.times(given[name]) for name, rows in self.slopes.items()]
@@ -78,12 +96,15 @@ class Rows:
         starts, columns, numbers = (torch.from_numpy(array).to(device) for array in arrays)
         return cls(starts, columns, numbers, p)
 
+    def to_scipy(self) -> csr_array:
+        """The matrix for SciPy."""
+        arrays = tuple(tensor.cpu().numpy() for tensor in (self.numbers, self.columns, self.starts))
+        return csr_array(arrays, shape=(len(self.starts) - 1, self.p))
+
     @cached_property
     def transposed(self) -> Rows:
         """Its columns as rows."""
-        arrays = tuple(tensor.cpu().numpy() for tensor in (self.numbers, self.columns, self.starts))
-        matrix = csr_array(arrays, shape=(len(self.starts) - 1, self.p))
-        return Rows.of(matrix.T.tocsr(), len(self.starts) - 1, self.numbers.device)
+        return Rows.of(self.to_scipy().T.tocsr(), len(self.starts) - 1, self.numbers.device)
 
     def times(self, x: Tensor) -> Tensor:
         """The products with each of x (b, p), (b, r), differentiable in x."""
@@ -136,3 +157,27 @@ def _slopes(patches: Sequence[Patch], pattern: Pattern, given: Mapping[str, Tens
         rows = places.repeat(len(parts)).cpu().numpy()
         total += coo_array((values, (rows, corners)), shape=shape).tocsr()  # which leaves out what is zero
     return Rows.of(total, shape[1], pattern.starts.device)
+
+
+def _load_at_zero(patches: Sequence[Patch], size: int, given: Mapping[str, Tensor]) -> Tensor:
+    """The residual (N,) where u and all nodal parameters are zero."""
+    zero = {name: torch.zeros_like(value[:1]) if value.ndim == 2 else value for name, value in given.items()}
+    total = patches[0].weight.new_zeros(size)
+    for patch in patches:
+        for piece, local in zip(patch.pieces, patch.residuals(torch.zeros_like(total), zero, 1), strict=True):
+            total = total.index_add(0, piece.dofs.flatten(), local.flatten())
+    return total
+
+
+def _load_slopes(patches: Sequence[Patch], size: int, given: Mapping[str, Tensor], name: str) -> Rows:
+    """The derivatives of the residual at u = 0 by the values of a parameter at the corners, (N, p)."""
+    shape = (size, given[name].shape[1])
+    total = csr_array(shape)
+    for patch in patches:
+        one = patch.weight.new_ones(patch.weight.numel())
+        known = {each: one if value.ndim == 2 else value for each, value in given.items()}
+        slopes = patch.integrand.flux_by(name, known)
+        rows = torch.cat([piece.dofs.flatten() for piece in patch.pieces]).cpu().numpy()
+        for corners, values in patch.corner_vectors(slopes):
+            total += coo_array((values.cpu().numpy(), (rows, corners.cpu().numpy())), shape=shape).tocsr()
+    return Rows.of(total, shape[1], patches[0].weight.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -73,6 +73,18 @@ class Form:
     def device(self) -> torch.device:
         """Where the patches are."""
         return self.patches[0].weight.device
+
+    def affine(self, parameters: Parameters, nodal: Iterable[str]) -> tuple[Affine, Affine] | None:
+        """How the numbers of A and b in F(u) = A u + b depend on some parameters; None where they are not affine.
+
+        nodal: their names; as numbers they may be given as well, which have that value at all corners.
+        """
+        like = self.patches[0].weight
+        given = {name: torch.as_tensor(value).to(like) for name, value in parameters.items()}
+        given |= {name: like.new_ones((1, self.corners)) for name in nodal}
+        matrix = Affine.of(self.patches, self.pattern, given)
+        load = None if matrix is None else Affine.of_load(self.patches, self.size, given)
+        return None if matrix is None or load is None else (matrix, load)
 
     def _residuals(self, u: Tensor, given: Mapping[str, Tensor], batch: int) -> Tensor:
         """F for every set of parameters, (b, N)."""

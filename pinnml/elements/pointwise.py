@@ -147,6 +147,14 @@ class Integrand:
             by_value = [_gradient(each, value, graph=True) for each in g.unbind(1)]
             return torch.stack([_gradient(each, u, graph=False) for each in by_value], dim=1)
 
+    def flux_by(self, name: str, known: Mapping[str, Tensor]) -> Tensor:
+        """The derivatives of g (n, S) by a parameter that has values at the points, where u is zero."""
+        with torch.enable_grad():
+            value = known[name].detach().requires_grad_()
+            u = self.sample.x.new_zeros((len(self.sample), self.size))
+            g = self.flux(u, {**known, name: value}, graph=True)
+            return torch.stack([_gradient(each, value, graph=False) for each in g.unbind(1)], dim=1)
+
     def constant_slopes(self, known: Mapping[str, Tensor]) -> Tensor | None:
         """The derivatives of g by u, (S, S), where they are the same everywhere and for all u, else None.
 

@@ -25,6 +25,7 @@ class Status(Enum):
     CONVERGED = "the residual reached the tolerance"
     ROUND_OFF = "no step can lower the residual any more: it is at round-off for this basis"
     NO_DESCENT = "no step lowers the residual any more; this may be a local minimum"
+    PREDICTED = "a surrogate predicted the fields, and what they leave of the equations tells how far off they are"
     STALLED = "further steps gain next to nothing"
     SPOILT = (
         "the next level would lose the digits of this one to rounding; choose a lower order, dtype=torch.float64, or, "
@@ -39,7 +40,7 @@ class Status(Enum):
     @property
     def by_own_test(self) -> bool:
         """Whether the solver itself found that it was done."""
-        return self in (Status.SOLVED, Status.CONVERGED, Status.ROUND_OFF, Status.STALLED)
+        return self in (Status.SOLVED, Status.CONVERGED, Status.ROUND_OFF, Status.STALLED, Status.PREDICTED)
 
 
 @dataclass(frozen=True)

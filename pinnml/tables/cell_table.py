@@ -22,7 +22,7 @@ class CellTable:
     cells: np.ndarray
     values: np.ndarray
 
-    @property
+    @cached_property
     def bounds(self) -> Tensor:
         """The bounding box, (d, 2)."""
         return torch.from_numpy(np.stack([self.points.min(axis=0), self.points.max(axis=0)], axis=1))

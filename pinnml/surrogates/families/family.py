@@ -117,7 +117,7 @@ class Family:
             return self._constraint
         values = {name: float(x) if np.ndim(x) == 0 else at_corners(self.mesh, x) for name, x in draw.items()}
         drawn = self.problem.with_values(values)
-        parts = Discretisation.build(drawn, self.mesh, elements_of(drawn, self.degree, None))
+        parts = replace(self.parts, problem=drawn)
         return constraint(parts, essential(parts, drawn.terms))
 
     def fixed(self, draws: Mapping[str, Any]) -> Tensor:
