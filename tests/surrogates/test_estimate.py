@@ -10,8 +10,8 @@ import torch
 from pinnml import Equation, Mesh, Problem, dot, grad
 from pinnml.errors import ProblemError, ShapeError
 from pinnml.problem import LogNormalField, TwoValuedField, Uniform
-from pinnml.surrogates.families.draws import Draws
 from pinnml.surrogates.estimate import DIRECT, Estimate, Estimator
+from pinnml.surrogates.families.draws import Draws
 from pinnml.surrogates.families.family import Family
 from tests.helpers.places import MESHES
 from tests.helpers.random_families import bending, carried, darcy, elastic, glacier, scalar, walled, wrong
