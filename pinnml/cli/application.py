@@ -14,6 +14,7 @@ from pinnml.cli.list_command import list_scripts
 from pinnml.cli.new_command import new
 from pinnml.cli.resume_command import resume
 from pinnml.cli.solve_command import solve
+from pinnml.cli.train_command import train_surrogate
 
 app = typer.Typer(
     help="Solve partial differential equations with neural networks, and say how right the result is.",
@@ -29,6 +30,7 @@ app.command("resume")(resume)
 app.command("check")(check)
 app.command("compare")(compare)
 app.command("data")(data)
+app.command("train")(train_surrogate)
 app.command("list")(list_scripts)
 app.command("new")(new)
 

@@ -1,0 +1,61 @@
+"""`pinnml train` as a user meets it: from a script and a data set to a file and a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_data_command import SCRIPT
+from tests.helpers.commands import pinnml
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A script and a set of draws."""
+    folder = tmp_path_factory.mktemp("plate")
+    (folder / "plate.py").write_text(SCRIPT)
+    made = ("--samples", "24", "--split", "14,5,5", "--out", str(folder / "plate.h5"), "--processes", "1")
+    assert pinnml("data", str(folder / "plate.py"), *made).status == 0
+    return folder
+
+
+def train(folder: Path, *more: str):
+    few = ("--network", "message-passing:width=8,steps=2", "--epochs", "3", "--modes", "6")
+    data = ("--data", str(folder / "plate.h5"), "--out", str(folder / "plate.pt"))
+    return pinnml("train", str(folder / "plate.py"), *data, *few, *more)
+
+
+def test_a_surrogate_is_trained_and_told_beside_baselines(folder):
+    done = train(folder)
+    text = " ".join(done.out.split())
+    for name in ("mean", "nearest draw", "ridge", "kernel ridge", "coarse answer alone", "surrogate"):
+        assert f" {name} " in text
+    report = json.loads((folder / "plate.json").read_text())
+    own, others = report["rows"][-1], report["rows"][:-1]
+    assert f"{own['mean']:.2e}" in text
+    # of an equation that is linear in what is random ridge regression is exact: a network cannot be better
+    assert own["mean"] > min(row["mean"] for row in others)
+    assert done.status == 1
+    assert "NOT below" in text
+
+
+def test_one_line_where_that_is_wanted(folder):
+    assert len(train(folder, "--quiet").out.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("loss=2.0",), "draw"),
+        (("--network", "transformer"), "transformer"),
+        (("--network", "slices:depth=3"), "depth"),
+        (("--epochs", "0"), "epochs"),
+        (("--modes", "-1"), "modes"),
+    ],
+)
+def test_what_does_not_fit_is_named(folder, more, words):
+    done = train(folder, *more)
+    assert done.status == 2
+    assert words in done.err
