@@ -40,6 +40,8 @@ def train_surrogate(
     seconds: Annotated[float | None, typer.Option(metavar="S", help="End after so many seconds of training.")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="The one source of randomness.")] = 0,
     device: Annotated[str, typer.Option(metavar="NAME", help="cpu or cuda.")] = "cpu",
+    parts: Annotated[int, typer.Option(metavar="N", help="Train part by part: the same weights in less memory.")] = 1,
+    partitioner: Annotated[str, typer.Option(metavar="NAME", help="metis, or bisection.")] = "metis",
     resume: Annotated[
         bool, typer.Option("--resume", metavar="", help="Go on with a training that ended early.")
     ] = False,
@@ -63,6 +65,8 @@ def train_surrogate(
                     modes=modes,
                     seed=seed,
                     device=device,
+                    parts=parts,
+                    partitioner=partitioner,
                     out=out,
                     resume=resume,
                     progress=progress,

@@ -5,5 +5,5 @@ from pinnml.surrogates.losses import Loss
 from pinnml.surrogates.networks import MessagePassing, Slices
 from pinnml.surrogates.store import load_surrogate, save_surrogate
 from pinnml.surrogates.surrogate import Surrogate
-from pinnml.surrogates.train import Trained, train
+from pinnml.surrogates.trained import Trained, train
 from pinnml.surrogates.training import Training

@@ -149,22 +149,30 @@ class Trainer:
     @torch.no_grad()
     def error(self, data: Batches) -> float:
         """The mean relative L2 error over draws."""
-        found = []
-        for rows in torch.arange(len(data)).split(2 * self.training.batch):
-            inputs, known = data.of(rows)
-            error = self.surrogate.answers(inputs) - known["target"]
-            found.append((self.measures.squared(error) / self.measures.squared(known["target"])).sqrt())
-        return float(torch.cat(found).mean())
+        parts = torch.arange(len(data)).split(2 * self.training.batch)
+        squares = [self._squared_errors(data, rows) for rows in parts]
+        return float(torch.cat([(error / size).sqrt() for error, size in squares]).mean())
+
+    def _squared_errors(self, data: Batches, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The squares of errors and of what was to be found, (b,) each."""
+        inputs, known = data.of(rows)
+        error = self.surrogate.answers(inputs) - known["target"]
+        return self.measures.squared(error), self.measures.squared(known["target"])
 
     def _step(self, rows: Tensor) -> float:
         """One step of the optimiser on some draws; the loss before it."""
+        self.optimiser.zero_grad()
+        loss = self._gradients(rows)
+        torch.nn.utils.clip_grad_norm_(self.surrogate.network.parameters(), LONGEST_GRADIENT)
+        self.optimiser.step()
+        return loss
+
+    def _gradients(self, rows: Tensor) -> float:
+        """The loss on some draws, its gradients left with the weights."""
         inputs, known = self.data.of(rows)
         u = self.surrogate.answers(inputs)
         loss = total(self.training.loss, terms_of(self.training.loss, self.measures, u, known))
-        self.optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.surrogate.network.parameters(), LONGEST_GRADIENT)
-        self.optimiser.step()
         return float(loss.detach())
 
     def _set_rate(self, part: float, seconds: float) -> None:

@@ -43,11 +43,13 @@ def solved(n: int, power: float = 0.0, degree: int = 1, first: int = 0) -> tuple
     return family, Samples(MESH, torch.arange(first, first + n), inputs, u)
 
 
-def trainer(settings=None, modes: int = 4, n: int = 24, seed: int = 0, degree: int = 1, **training) -> Trainer:
+def trainer(
+    settings=None, modes: int = 4, n: int = 24, seed: int = 0, degree: int = 1, dtype=torch.float32, **training
+) -> Trainer:
     """Of two thirds of n samples, the rest held back."""
     family, samples = solved(n, degree=degree)
     seen, held = samples.of(range(2 * n // 3)), samples.of(range(2 * n // 3, n))
-    surrogate, inputs = Surrogate.fresh(family, seen, settings or MessagePassing(8, 3), modes, seed, CPU)
+    surrogate, inputs = Surrogate.fresh(family, seen, settings or MessagePassing(8, 3), modes, seed, CPU, dtype)
     asked = Training(**{"epochs": 4, "batch": 4, **training})
     data = Batches.from_samples(inputs, seen)
     return Trainer(surrogate, asked, data, Batches.from_samples(surrogate.inputs(held.inputs), held), seed)

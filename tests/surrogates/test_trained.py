@@ -10,7 +10,7 @@ from pinnml.errors import CheckpointError, DataSetError, PinnmlError
 from pinnml.surrogates.data import DataSet, Split
 from pinnml.surrogates.networks import MessagePassing
 from pinnml.surrogates.store import load_surrogate
-from pinnml.surrogates.train import UNFINISHED, train
+from pinnml.surrogates.trained import UNFINISHED, train
 from pinnml.surrogates.training import Training
 from tests.helpers.families import darcy, solved
 
@@ -57,7 +57,7 @@ def test_a_surrogate_that_is_worse_than_a_baseline_says_so():
 
 
 def test_an_ended_training_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("pinnml.surrogates.train.EVERY", 0.0)
+    monkeypatch.setattr("pinnml.surrogates.trained.EVERY", 0.0)
     data, path = data_set(), tmp_path / "darcy.pt"
     whole = train(data, darcy(), **FEW)
 
@@ -72,6 +72,13 @@ def test_an_ended_training_goes_on(tmp_path, monkeypatch):
     found = train(data, darcy(), **FEW, out=path, resume=True)
     assert [each.loss for each in found.history] == [each.loss for each in whole.history]
     assert found.report.surrogate.mean == whole.report.surrogate.mean
+
+
+def test_parts_give_the_same_surrogate():
+    data = data_set()
+    whole, parted = (train(data, darcy(), **FEW, parts=parts, partitioner="bisection") for parts in (1, 3))
+    # in single precision
+    assert parted.report.surrogate.mean == pytest.approx(whole.report.surrogate.mean, rel=1e-3)
 
 
 def test_what_cannot_be_trained_on_is_refused():

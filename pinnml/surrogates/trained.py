@@ -17,6 +17,7 @@ from pinnml.errors import DataSetError
 from pinnml.problem import Problem
 from pinnml.surrogates.baselines import Baselines, relative_errors
 from pinnml.surrogates.data import DataSet, Samples
+from pinnml.surrogates.decomposed import PartedTrainer, cut_of, rank
 from pinnml.surrogates.families.family import Family, posed_on
 from pinnml.surrogates.keeping import keep, take_up
 from pinnml.surrogates.networks import GraphNetworkSettings, MessagePassing
@@ -50,6 +51,8 @@ def train(
     modes: int = 64,
     seed: int = 0,
     device: str | torch.device = "cpu",
+    parts: int = 1,
+    partitioner: str = "metis",
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: Callable[[Epoch], None] | None = None,
@@ -57,8 +60,11 @@ def train(
     """Train a network to answer draws of a random problem as its solved draws were answered.
 
     network: settings, by default MessagePassing(). modes: of the coarse answer that the network corrects, the equations
-    projected on so many principal directions of the training solutions; 0 for none. out: the file to save the surrogate
-    to, .pt, with the report beside it as .json. resume: go on with a training that ended early, as if it had not.
+    projected on so many principal directions of the training solutions; 0 for none. parts: the mesh is cut into so many
+    by the partitioner ("metis" or "bisection") and trained part by part: the same weights in less memory, and by
+    several processes where torch.distributed has been set up, as torchrun does; the first of them writes. out: the file
+    to save the surrogate to, .pt, with the report beside it as .json. resume: go on with a training that ended early,
+    as if it had not.
 
     Raises DataSetError for data of another problem or on several meshes, SettingsError for settings that do not fit.
     """
@@ -66,25 +72,33 @@ def train(
     of_kind("training", training, Training, "a Training", "training=Training(epochs=50)")
     whole_number("modes", modes, 0)
     flag("resume", resume)
+    whole_number("parts", parts)
     data.check_problem(problem)
-    parts = {name: _only(data, name) for name in ("training", "validation", "test")}
+    split = {name: _only(data, name) for name in ("training", "validation", "test")}
     family = Family.of(posed_on(problem, data.mesh), data.mesh, data.degree)
     asked = {**identity(family), "data": data.hashes, "network": repr(network), "training": repr(training)}
-    asked |= {"modes": modes, "seed": seed}
-    trainer, seconds = _trainer(family, parts, network, training, min(modes, len(parts["training"])), seed, device)
-    path = None if out is None else Path(out)
+    asked |= {"modes": modes, "seed": seed, "parts": parts}
+    began = time.perf_counter()
+    surrogate, batches, held = _set_up(family, split, network, modes, seed, torch.device(device))
+    if parts == 1:
+        trainer = Trainer(surrogate, training, batches, held, seed)
+    else:
+        cut = cut_of(surrogate, parts, partitioner, seed)
+        trainer = PartedTrainer(surrogate, training, batches, held, seed, cut)
+    seconds = time.perf_counter() - began
+    path = None if out is None or rank() else Path(out)
     _run(trainer, asked, path, resume, progress)
-    report = reported(trainer.surrogate, parts, seconds + trainer.seconds)
+    report = reported(surrogate, split, seconds + trainer.seconds)
     if path is not None:
-        save_surrogate(trainer.surrogate, path, {"asked": asked, "history": [asdict(each) for each in trainer.history]})
+        save_surrogate(surrogate, path, {"asked": asked, "history": [asdict(each) for each in trainer.history]})
         report.write(path.with_suffix(".json"))
         _unfinished(path).unlink(missing_ok=True)
-    return Trained(trainer.surrogate, tuple(trainer.history), report)
+    return Trained(surrogate, tuple(trainer.history), report)
 
 
-def reported(surrogate: Surrogate, parts: Mapping[str, Samples], seconds: float) -> Report:
+def reported(surrogate: Surrogate, split: Mapping[str, Samples], seconds: float) -> Report:
     """Errors on the test draws, of the surrogate and of baselines with settings chosen on validation draws."""
-    test, family = parts["test"], surrogate.family
+    test, family = split["test"], surrogate.family
     rows = []
 
     def add(name: str, predict: Callable[[Mapping[str, Tensor]], Tensor], settings: Mapping[str, float]) -> None:
@@ -93,31 +107,29 @@ def reported(surrogate: Surrogate, parts: Mapping[str, Samples], seconds: float)
         each = (time.perf_counter() - began) / len(test)
         rows.append(Row.of(name, relative_errors(family, found, test.outputs), each, settings))
 
-    baselines = Baselines(family, surrogate.features.normaliser, parts["training"], parts["validation"])
+    baselines = Baselines(family, surrogate.features.normaliser, split["training"], split["validation"])
     for name, (predict, settings) in baselines.all().items():
         add(name, predict, settings)
     coarse = surrogate.coarse
     if coarse is not None:
         add("coarse answer alone", lambda inputs: coarse(inputs).u, {"modes": coarse.modes.shape[1]})
     add("surrogate", surrogate.predict, {})
-    return Report(tuple(rows), len(parts["training"]), len(test), seconds, _solve_seconds(family, test))
+    return Report(tuple(rows), len(split["training"]), len(test), seconds, _solve_seconds(family, test))
 
 
-def _trainer(
+def _set_up(
     family: Family,
-    parts: Mapping[str, Samples],
+    split: Mapping[str, Samples],
     network: GraphNetworkSettings,
-    training: Training,
     modes: int,
     seed: int,
-    device: str | torch.device,
-) -> tuple[Trainer, float]:
-    """What trains, and the seconds that it took to set up."""
-    began, place = time.perf_counter(), torch.device(device)
-    surrogate, inputs = Surrogate.fresh(family, parts["training"], network, modes, seed, place)
-    data = Batches.from_samples(inputs, parts["training"])
-    held = Batches.from_samples(surrogate.inputs(parts["validation"].inputs), parts["validation"])
-    return Trainer(surrogate, training, data, held, seed), time.perf_counter() - began
+    device: torch.device,
+) -> tuple[Surrogate, Batches, Batches]:
+    """A surrogate that is not trained, and the draws for training and validation as it takes them."""
+    training, validation = split["training"], split["validation"]
+    surrogate, inputs = Surrogate.fresh(family, training, network, min(modes, len(training)), seed, device)
+    held = Batches.from_samples(surrogate.inputs(validation.inputs), validation)
+    return surrogate, Batches.from_samples(inputs, training), held
 
 
 def _run(
@@ -151,12 +163,12 @@ def _unfinished(path: Path) -> Path:
 
 def _only(data: DataSet, name: str) -> Samples:
     """The samples of a part, on the one mesh. Raises DataSetError for none."""
-    parts = data.part(name)
-    if len(parts) != 1 or not len(parts[0]):
-        got = f"{len(parts)} meshes" if len(parts) != 1 else f"no draw for {name}"
+    found = data.part(name)
+    if len(found) != 1 or not len(found[0]):
+        got = f"{len(found)} meshes" if len(found) != 1 else f"no draw for {name}"
         cure = "make a set on one mesh, with draws in each part: shares=(8, 1, 1)"
         raise DataSetError("a surrogate cannot be trained on this set", expected="one mesh", got=got, cure=cure)
-    return parts[0]
+    return found[0]
 
 
 def _solve_seconds(family: Family, test: Samples, few: int = 5) -> float:
