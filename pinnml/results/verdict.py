@@ -134,21 +134,26 @@ class Verdict:
 
     @property
     def complaints(self) -> tuple[str, ...]:
-        """Everything that keeps the solution from being good, a plain sentence each."""
-        found = [] if self.converged or (self.status in UNFINISHED and self.accurate) else [self._unfinished()]
+        """Everything that keeps the solution from being good, a plain sentence each, what tells most first.
+
+        That is what is wrong with the statement; then how a solve came to grief; then what is left to do; at last that
+        a limit has ended it, which the others say more of.
+        """
         zero = "is zero everywhere: a source or a condition is missing"
-        found += [f"Field '{name}' {zero}." for name in self.zero_fields]
+        found = [f"Field '{name}' {zero}." for name in self.zero_fields]
         found += [*self._open(), *self.unseen]
         found += [_unmet(name, left) for name, left in self.unmet.items() if not left <= UNMET]
-        if self._is_stuck():
-            found.append(self._contradicting())
-        elif not self.worst <= max([UNSOLVED, *(self.relative[name] for name in self.noise if self._is_noise(name))]):
-            found.append(self._unsolved())
+        found += [self._contradicting()] if self._is_stuck() else []
+        ended = [] if self.converged or (self.status in UNFINISHED and self.accurate) else [self._unfinished()]
+        by_limit = self.status in UNFINISHED and self._levels_reached()
+        found += [] if by_limit else ended
+        bound = max([UNSOLVED, *(self.relative[name] for name in self.noise if self._is_noise(name))])
+        found += [self._unsolved()] if not self._is_stuck() and not self.worst <= bound else []
         found += self._inaccurate()
-        if found or not self.estimate:  # they are signs of an error; an estimate measures it
+        if found or ended or not self.estimate:  # they are signs of an error; an estimate measures it
             found += [self._overfitted(name) for name in self.held_out if self._is_overfitted(name)]
             found += [self._neglected(name) for name in self.held_out if self._is_neglected(name)]
-        return tuple(found)
+        return (*found, *(ended if by_limit else []))
 
     @property
     def good(self) -> bool:
@@ -201,9 +206,13 @@ class Verdict:
         """Whether what is left of an equation is no more than the noise of its measured values."""
         return name in self.noise and self.held_out[name] <= NOISY * self.noise[name]
 
+    def _levels_reached(self) -> bool:
+        """Whether a solve on several levels came to the last of them, as any other does."""
+        return int(self.notes.get("level", 0)) + 1 >= int(self.notes.get("levels", 1))
+
     def _unfinished(self) -> str:
-        reached = int(self.notes.get("level", 0)) + 1
-        if reached < int(self.notes.get("levels", 1)) and self.status is not Status.SPOILT:
+        if not self._levels_reached() and self.status is not Status.SPOILT:
+            reached = int(self.notes.get("level", 0)) + 1
             return (
                 f"Level {reached} of {self.notes['levels']} was the last one reached: allow more time or steps, or "
                 "fewer to the levels before (coarse=)."

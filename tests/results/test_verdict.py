@@ -68,6 +68,40 @@ def test_the_line_ends_with_the_first_reason_and_printing_tells_them_all():
 
 
 @pytest.mark.parametrize(
+    ("change", "first", "last"),
+    [
+        ({"status": Status.STEPS, "null": {"u": 1.0}}, "do not determine 'u'", "limit of steps"),
+        ({"status": Status.SECONDS, "gain": 0.95, "beside_zero": 0.5}, "A richer basis leaves", "limit of time"),
+        ({"status": Status.STEPS, "relative": {"balance": 0.3, "wall": 1e-9}}, "hardly solved", "limit of steps"),
+        ({"status": Status.STEPS, "estimate": {"u": 0.2}}, "estimated error", "limit of steps"),
+        (
+            {"status": Status.STEPS, "held_out": {"balance": 4e-8, "wall": 1e-9}},
+            "held out is 4",
+            "limit of steps",
+        ),
+        ({"status": Status.DIVERGED, "relative": {"balance": 0.3, "wall": 1e-9}}, "did not finish", "hardly solved"),
+        ({"status": Status.DIVERGED, "null": {"u": 1.0}}, "do not determine 'u'", "did not finish"),
+        (
+            {
+                "status": Status.STEPS,
+                "notes": {"level": 0, "levels": 3},
+                "relative": {"balance": 0.3, "wall": 1e-9},
+            },
+            "Level 1 of 3",
+            "hardly solved",
+        ),
+    ],
+)
+def test_what_tells_most_is_the_first_reason(change, first, last):
+    verdict = replace(GOOD, relative_l2={"u": None}, expected=None, **change)
+    complaints = verdict.complaints
+    assert len(complaints) == 2
+    assert first in complaints[0]
+    assert last in complaints[1]
+    assert verdict.summary.endswith(complaints[0].partition(". ")[0].rstrip("."))
+
+
+@pytest.mark.parametrize(
     ("tried", "advice", "left_out"),
     [
         ({"solver": "lsgd", "network": "features"}, "LevenbergMarquardt() with MLP", "LSGD()"),
