@@ -12,6 +12,7 @@ from pinnml.cli.compare_command import compare
 from pinnml.cli.data_command import data
 from pinnml.cli.list_command import list_scripts
 from pinnml.cli.new_command import new
+from pinnml.cli.predict_command import predict
 from pinnml.cli.resume_command import resume
 from pinnml.cli.solve_command import solve
 from pinnml.cli.train_command import train_surrogate
@@ -31,6 +32,7 @@ app.command("check")(check)
 app.command("compare")(compare)
 app.command("data")(data)
 app.command("train")(train_surrogate)
+app.command("predict")(predict)
 app.command("list")(list_scripts)
 app.command("new")(new)
 

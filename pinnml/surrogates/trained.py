@@ -21,6 +21,7 @@ from pinnml.surrogates.decomposed import PartedTrainer, cut_of, rank
 from pinnml.surrogates.families.family import Family, posed_on
 from pinnml.surrogates.keeping import keep, take_up
 from pinnml.surrogates.networks import GraphNetworkSettings, MessagePassing
+from pinnml.surrogates.predictor import calibrated
 from pinnml.surrogates.report import Report, Row
 from pinnml.surrogates.store import identity, save_surrogate
 from pinnml.surrogates.surrogate import Surrogate
@@ -90,7 +91,9 @@ def train(
     _run(trainer, asked, path, resume, progress)
     report = reported(surrogate, split, seconds + trainer.seconds)
     if path is not None:
-        save_surrogate(surrogate, path, {"asked": asked, "history": [asdict(each) for each in trainer.history]})
+        about = {"asked": asked, "history": [asdict(each) for each in trainer.history]}
+        about["calibration"] = calibrated(surrogate, split["validation"]).to_json()
+        save_surrogate(surrogate, path, about)
         report.write(path.with_suffix(".json"))
         _unfinished(path).unlink(missing_ok=True)
     return Trained(surrogate, tuple(trainer.history), report)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from pinnml import load, reference
+from pinnml.cli.script import load_script
+from pinnml.surrogates.families.draws import with_draw
 from tests.cli.test_data_command import SCRIPT
 from tests.helpers.commands import pinnml
 
@@ -59,3 +64,28 @@ def test_what_does_not_fit_is_named(folder, more, words):
     done = train(folder, *more)
     assert done.status == 2
     assert words in done.err
+
+
+def test_a_draw_is_predicted_judged_mended_and_written(folder):
+    assert train(folder, "--quiet").status == 1
+    asked = ("predict", str(folder / "plate.py"), "--model", str(folder / "plate.pt"), "--draw", "40")
+    problem = with_draw(load_script(folder / "plate.py").problem(), 40)
+    exact = reference(problem, degree=1)
+    points = exact.domain.sample("interior", 500, torch.Generator().manual_seed(0), "random").x.numpy()
+    truth = exact(points)["u"]
+    for more, most in (((), 0.5), (("--tolerance", "1e-6"), 1e-5)):
+        done = pinnml(*asked, *more, "--out", str(folder / "runs"))
+        verdict = json.loads((folder / "runs" / "verdict.json").read_text())
+        estimate = verdict["estimate"]["u"]
+        found = load(folder / "runs", problem)(points)["u"]
+        error = np.linalg.norm(found - truth) / np.linalg.norm(truth)
+        assert error < most
+        assert error < 3 * estimate + 1e-6
+        assert done.status == int(estimate > 1e-2)
+        assert list((folder / "runs").glob("*.vtu"))
+    assert pinnml(*asked, "--quiet").out.count("\n") == 1
+
+
+def test_a_model_of_another_problem_is_not_used(folder):
+    done = pinnml("predict", str(folder / "plate.py"), "--model", str(folder / "plate.h5"))
+    assert done.status == 2
