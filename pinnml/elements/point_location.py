@@ -15,8 +15,8 @@ from pinnml.output import Snapshot
 
 #: Newton steps at most, from the middle of a cell.
 STEPS = 30
-#: A step as short as this is the last, in units of the reference cell.
-LAST_STEP = 1e-14
+#: A point as near as this takes its last step, beside the largest coordinate of the mesh: rounding is about as large.
+NEAR = 8 * np.finfo(float).eps
 
 
 class Locator:
@@ -30,11 +30,13 @@ class Locator:
         number = self._cells_of(x)
         kind = self.cells.kind
         reference = np.broadcast_to(corners(kind.reference).mean(axis=0), x.shape).copy()
+        left, near = np.arange(len(x)), NEAR * np.abs(self.cells.points).max()
         for _ in range(1 if kind.is_affine else STEPS):
-            place, jacobian = located(self.cells, number, reference)
-            step = torch.linalg.solve(jacobian, torch.from_numpy(x) - place).numpy()
-            reference += step
-            if np.abs(step).max() < LAST_STEP:
+            place, jacobian = located(self.cells, number[left], reference[left])
+            gap = torch.from_numpy(x[left]) - place
+            reference[left] += torch.linalg.solve(jacobian, gap).numpy()
+            left = left[gap.abs().amax(dim=1).numpy() > near]
+            if not len(left):
                 break
         return number, reference
 

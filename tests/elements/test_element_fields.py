@@ -10,11 +10,11 @@ import pyvista
 
 from pinnml import Equation, Features, Mesh, Problem, TestSpace, dot, grad, load, reference, solve
 from pinnml.cli.script import load_script
-from pinnml.domains.cells import KINDS
+from pinnml.domains.cells import KINDS, Cells
 from pinnml.domains.geometry import located
 from pinnml.domains.meshes.lagrange import lagrange_cells, vtk_nodes
 from pinnml.domains.reference_cells import corners
-from pinnml.elements import Element
+from pinnml.elements import Element, point_location
 from pinnml.elements.point_location import Locator
 from pinnml.errors import CheckpointError, MissingDerivativeError, ProblemError, SettingsError
 from tests.helpers.forms import crooked, posed, uniform
@@ -46,6 +46,18 @@ def test_points_are_found_in_their_cells(name: str):
     found, places = Locator(cells)(x)
     assert np.array_equal(found, number)
     np.testing.assert_allclose(places, reference_points, atol=1e-11)  # Newton ends at 1e-14 times the distortion
+
+
+@pytest.mark.parametrize("offset", [0.0, 5.0, 1e3])
+def test_newton_ends_at_the_rounding_of_the_coordinates(offset: float, monkeypatch: pytest.MonkeyPatch):
+    # straight squares are met by the first step; the second, from there, is rounding and the last wherever they lie
+    square, calls = uniform("quad", 16).cells, []
+    cells = Cells(square.points + offset, square.nodes, square.kind)
+    monkeypatch.setattr(point_location, "located", lambda *given: (calls.append(0), located(*given))[1])
+    x = offset + np.random.default_rng(0).random((500, 2))
+    number, places = Locator(cells)(x)
+    assert len(calls) == 2
+    np.testing.assert_allclose(located(cells, number, places)[0].numpy(), x, rtol=1e-15, atol=1e-15)
 
 
 def test_a_point_beside_the_mesh_belongs_to_the_nearest_cell():

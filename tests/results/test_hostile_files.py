@@ -137,6 +137,7 @@ def test_a_file_that_asks_for_terabytes_takes_little_of_a_process(saved, tmp_pat
     assert done.stdout == "named\n", done.stderr
 
 
+@pytest.mark.usefixtures("unpictured")
 def test_files_of_two_runs_in_a_folder_are_noticed(tmp_path):
     for name in ("one", "two"):
         solve(rod(), MLP(5, 2, "tanh"), Adam(steps=1), points=40, verify=False, out=tmp_path / name)
