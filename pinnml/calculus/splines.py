@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 
 def windows(t: Tensor, order: int) -> Tensor:
@@ -25,23 +26,16 @@ def pieces(window: Tensor) -> Tensor:
     only, so that single precision will do.
     """
     r = window.shape[-1] // 2
-    t = window.unbind(-1)
-    start, width = t[r - 1], t[r] - t[r - 1]
-    one, zero = torch.ones_like(start), torch.zeros_like(start)
-    found = [[one] + [zero] * (r - 1)]
-    for order in range(2, r + 1):
-        raised = []
-        for s in range(order):
-            first, total = r - order + s, [zero] * r  # where function number s of this order begins
-            if s > 0:  # (x - t_first) / (t_(first+order-1) - t_first) times the function that begins with it
-                span = t[first + order - 1] - t[first]
-                total = _added(total, found[s - 1], (start - t[first]) / span, width / span)
-            if s < order - 1:  # (t_(first+order) - x) / (...) times the one that begins a knot later
-                span = t[first + order] - t[first + 1]
-                total = _added(total, found[s], (t[first + order] - start) / span, -width / span)
-            raised.append(total)
-        found = raised
-    return torch.stack([torch.stack(row, dim=-1) for row in found], dim=-2)
+    start, width = window[..., r - 1 : r], window[..., r : r + 1] - window[..., r - 1 : r]
+    found = torch.ones_like(start).unsqueeze(-1)
+    for m in range(1, r):  # from m functions with m coefficients to one more of either
+        begin, end = window[..., r - m : r], window[..., r : r + m]  # the m knots on either side of the interval
+        span = end - begin
+        constant, raised = pad(found, (0, 1)), (width / span).unsqueeze(-1) * pad(found, (1, 0))
+        rising = ((start - begin) / span).unsqueeze(-1) * constant + raised  # (x - begin) / span times each
+        falling = ((end - start) / span).unsqueeze(-1) * constant - raised  # (end - x) / span times each
+        found = pad(rising, (0, 0, 1, 0)) + pad(falling, (0, 0, 0, 1))
+    return found
 
 
 def series(polynomials: Tensor, u: Tensor, width: Tensor, order: int) -> list[Tensor]:
@@ -59,9 +53,3 @@ def interval_of(inner: Tensor, x: Tensor) -> Tensor:
     """The number of the interval between knots inner (n + 1,) in which x (...) lies; the first or last beyond."""
     found = torch.searchsorted(inner.detach().contiguous(), x.detach().contiguous(), right=True) - 1
     return found.clamp(0, inner.shape[-1] - 2)
-
-
-def _added(total: list[Tensor], polynomial: list[Tensor], constant: Tensor, slope: Tensor) -> list[Tensor]:
-    """`total` plus (constant + slope u) times a polynomial, by powers of u."""
-    shifted = [torch.zeros_like(constant), *polynomial[:-1]]
-    return [t + constant * c + slope * d for t, c, d in zip(total, polynomial, shifted, strict=True)]

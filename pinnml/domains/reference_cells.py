@@ -5,6 +5,7 @@ basix is loaded when a mesh is there: it takes longer than all that a solve on a
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -53,10 +54,20 @@ def quadrature(cell: str, degree: int) -> tuple[np.ndarray, np.ndarray]:
 
 def mapping(cell: str, degree: int) -> Any:
     """The element whose g nodal functions map a reference cell to a cell."""
+    return basix_element("P", cell, degree, "gll_warped")
+
+
+@cache
+def basix_element(family: str, cell: str, degree: int, variant: str) -> Any:
+    """The element of basix with these names; made once, since that takes longer than to evaluate it at some points."""
     import basix
 
-    variant = basix.LagrangeVariant.gll_warped
-    return basix.create_element(basix.ElementFamily.P, basix.CellType[cell], degree, variant)
+    kinds = basix.ElementFamily[family], basix.CellType[cell]
+    return basix.create_element(*kinds, degree, basix.LagrangeVariant[variant])
+
+
+# what basix has made is not to outlive it
+atexit.register(basix_element.cache_clear)
 
 
 def facet_quadrature(cell: str, facet: int, degree: int) -> tuple[np.ndarray, np.ndarray]:

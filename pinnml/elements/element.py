@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pinnml.domains.cells import KINDS, CellKind
+from pinnml.domains.reference_cells import basix_element
 from pinnml.errors import SettingsError
 from pinnml.validation import choice, whole_number
 
@@ -35,8 +36,6 @@ class Element:
 
     def on(self, kind: CellKind) -> Any:
         """What basix has for it on the reference cell of a kind; SettingsError where there is nothing."""
-        import basix
-
         if self.family != "P" and kind.dimension == 1:
             raise SettingsError(
                 f"there are no {self.family} elements on cells of kind '{kind.name}'",
@@ -46,9 +45,8 @@ class Element:
             )
         # Lagrange points that cluster towards the ends, moments against orthogonal polynomials: both keep the
         # functions of higher degree well conditioned; of degree 1 and 2 the points are equidistant all the same
-        variant = basix.LagrangeVariant.gll_warped if self.family == "P" else basix.LagrangeVariant.legendre
-        family, cell = basix.ElementFamily[FAMILIES[self.family]], basix.CellType[kind.reference]
-        return basix.create_element(family, cell, self.degree, variant)
+        variant = "gll_warped" if self.family == "P" else "legendre"
+        return basix_element(FAMILIES[self.family], kind.reference, self.degree, variant)
 
 
 def check_elements(elements: Any) -> None:

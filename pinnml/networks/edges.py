@@ -62,7 +62,9 @@ class Edges(nn.Module, ABC):
     @property
     def inner(self) -> Tensor:
         """The knots between the ends, (sets, n + 1)."""
-        knots = self.knots
+        return self._between(self.knots)
+
+    def _between(self, knots: Tensor) -> Tensor:
         return knots[:, self.order - 1 : knots.shape[1] - self.order + 1]
 
     @abstractmethod
@@ -123,6 +125,11 @@ class BSplines(Edges):
         """The knots, (sets, n + 2 r - 1)."""
         return self.get_buffer("t") if self.logits is None else self._freed(self.logits)
 
+    @property
+    def intervals(self) -> int:
+        """The number of intervals between the ends of the knots, n."""
+        return super().intervals if self.logits is None else self.logits.shape[1]
+
     def features(self, x: Jet, trace: Trace | None, name: str) -> Jet:
         """All splines of all arguments, (K, n, p N)."""
         first, local = self._local(x, trace, name)
@@ -170,8 +177,9 @@ class BSplines(Edges):
         """The first spline that is not zero, (n, a), and the r of them (K, n, a, r); a is p, or p q for every edge."""
         outputs = self.outputs or 1
         x = x.map(lambda c: c.repeat_interleave(outputs, dim=-1))
-        sets = torch.arange(x.shape[1], device=x.device) * (len(self.inner) > 1)
-        inner = self.inner
+        knots = self.knots
+        inner = self._between(knots)
+        sets = torch.arange(x.shape[1], device=x.device) * (len(inner) > 1)
         first = _intervals(inner, x.value) - sets * self.intervals
         if self.logits is not None and trace is not None:
             t = self._freed(trace.per_sample(name, self.logits, x.shape[0])).expand(-1, x.shape[1], -1)
@@ -180,7 +188,7 @@ class BSplines(Edges):
             start, width = window[..., self.order - 1], window[..., self.order] - window[..., self.order - 1]
             polynomials = pieces(window)
         else:
-            table = self.get_buffer("table") if self.logits is None else pieces(windows(self.knots, self.order))
+            table = self.get_buffer("table") if self.logits is None else pieces(windows(knots, self.order))
             number = first + sets * self.intervals
             start, width = inner[:, :-1].flatten()[number], inner.diff(dim=1).flatten()[number]
             polynomials = table.flatten(end_dim=1)[number]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pinnml.calculus import Jet, functions
+from pinnml.calculus import Jet, common_slopes, functions, ridge_functions
 from pinnml.networks.base import Basis, Trace
 from pinnml.networks.initialisation import Layer, Ridges
 
@@ -18,6 +18,8 @@ ACTIVATIONS: dict[str, functions.Rule] = {
     "gaussian": functions.gaussian,
     "relu": functions.relu,
 }
+#: Numbers of functions at points from which on it is worth looking whether the inputs are affine in the point.
+MANY = 2**14
 
 
 class Perceptron(Basis):
@@ -64,12 +66,24 @@ class Perceptron(Basis):
         """The last layer's activations, the constant 1, and the extras."""
         inputs = x.coefficients.shape[-1] - self.extras
         passed, x = x.coefficients[..., inputs:], x.map(lambda c: c[..., :inputs])
+        is_plain = trace is None and len(self.weights) == 1 and len(x.value) * self.size >= MANY
+        if is_plain and (slopes := common_slopes(x)) is not None:
+            return self._of_ridges(x, slopes, passed)
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             branch = _affine(x, weight, bias, trace, i).compose(ACTIVATIONS[self.activation])
             x = Jet(x.indices, x.coefficients + branch.coefficients) if self.residual and i else branch
         one = torch.zeros_like(x.coefficients[..., :1])
         one[0] = 1.0
         return Jet(x.indices, torch.cat([x.coefficients, one, passed], dim=-1))
+
+    def _of_ridges(self, x: Jet, slopes: Tensor, passed: Tensor) -> Jet:
+        """The same of one layer at inputs that are affine in the point."""
+        weight, bias = self.weights[0], self.biases[0]
+        rule, width = ACTIVATIONS[self.activation], len(bias)
+        found = ridge_functions(x.indices, x.value @ weight + bias, slopes @ weight, rule, room=self.size - width)
+        found[0, :, width] = 1.0
+        found[..., width + 1 :] = passed
+        return Jet(x.indices, found)
 
 
 def _affine(a: Jet, weight: Tensor, bias: Tensor, trace: Trace | None, layer: int) -> Jet:

@@ -6,7 +6,9 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pinnml.errors import ProblemError
 
@@ -15,6 +17,8 @@ Function = Callable[..., Any]
 WEAK_FORM = "weak form"
 #: The name under which equations on an interface receive the jump across it.
 JUMP = "jump"
+#: The arguments of functions that have been looked up.
+_NAMES: WeakKeyDictionary[FunctionType, tuple[str, ...]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,14 @@ class Term:
 
 def argument_names(function: Function, what: str) -> tuple[str, ...]:
     """The names of a function's arguments that have no default; `*args` and `**kwargs` are refused."""
+    if not isinstance(function, FunctionType):
+        return _looked_up(function, what)
+    if (known := _NAMES.get(function)) is None:  # residuals are asked at every evaluation
+        known = _NAMES[function] = _looked_up(function, what)
+    return known
+
+
+def _looked_up(function: Function, what: str) -> tuple[str, ...]:
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -21,6 +21,7 @@ from tests.helpers.forms import crooked, posed, uniform
 from tests.helpers.places import MESHES
 from tests.helpers.shuffled import shuffled
 
+pytestmark = pytest.mark.usefixtures("unpictured")
 SOLID = [name for name in KINDS if not name.startswith("line")]
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pinnml import MLP, Adam, Box, Equation, Features, Periodic, Problem, Wrapped, laplacian
-from pinnml.calculus import total_order
+from pinnml.calculus import ridge_functions, total_order
 from pinnml.domains import Domain
 from pinnml.errors import CouplingError, PinnmlError, SettingsError, UnknownNameError
 from pinnml.networks import Network, NetworkSettings, Perceptron
@@ -78,6 +78,35 @@ def test_features_are_a_perceptron_of_one_layer(activation):
     with torch.no_grad():
         network.coef.normal_(generator=torch.Generator().manual_seed(1))
     assert_network(network, lambda x, y, m: plain(network, activation, False, embedded(x, y), m))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_many_functions_of_affine_inputs_are_made_another_way_and_are_the_same(activation, monkeypatch):
+    extra = Features(7, activation, (2.0, 3.0), extra=lambda x, y: (x * y, torch.exp(y)))
+    network = build(extra, UNIT, columns=2)
+    indices = total_order(UNIT.axes, 3)
+    with torch.no_grad():
+        network.coef.normal_(generator=torch.Generator().manual_seed(1))
+
+    def ways(inputs):
+        """Outputs and the gradient of their squares, with the one way and the other."""
+        for many in (10**9, 1):
+            monkeypatch.setattr("pinnml.networks.perceptron.MANY", many)
+            outputs = network(inputs).coefficients
+            yield [outputs.detach(), *torch.autograd.grad(outputs.square().sum(), list(network.parameters()))]
+            with torch.no_grad():
+                yield [network(inputs).coefficients]
+
+    calls = []
+    monkeypatch.setattr(
+        "pinnml.networks.perceptron.ridge_functions", lambda *a, **k: (calls.append(0), ridge_functions(*a, **k))[1]
+    )
+    for x in (X, X.remainder(1)):
+        first, *others = ways(network.inputs(x, indices))
+        for other in others:
+            for mine, theirs in zip(other, first, strict=False):
+                torch.testing.assert_close(mine, theirs, rtol=ROUND_OFF, atol=ROUND_OFF)
+    assert len(calls) == 4
 
 
 @pytest.mark.parametrize("settings", [MLP(6, 2), MLP(6, 1, init="box"), Features(6, bandwidth=2.0)])
