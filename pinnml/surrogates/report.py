@@ -55,11 +55,14 @@ class Report:
     def summary(self) -> str:
         """In one line: the error, that of the best baseline, the speed beside a solve."""
         own, best = self.surrogate, self.best_baseline
-        faster = self.solve_seconds / own.seconds if own.seconds else float("inf")
+        faster = self.solve_seconds / own.seconds
+        speed = (
+            f"{faster:.3g} times as fast as a solve" if faster > 1 else f"{1 / faster:.3g} times SLOWER than a solve"
+        )
         word = "below" if own.mean < best.mean else "NOT below"
         return (
             f"relative L2 error {own.mean:.2e} (worst {own.worst:.1e}) over {self.test_draws} test draws, {word} "
-            f"{best.mean:.2e} of the best baseline ({best.name}); {faster:.3g} times as fast as a solve"
+            f"{best.mean:.2e} of the best baseline ({best.name}); {speed}"
         )
 
     def __str__(self) -> str:

@@ -54,6 +54,8 @@ def test_a_surrogate_that_is_worse_than_a_baseline_says_so():
     found = train(data_set(), darcy(), **{**FEW, "modes": 0})
     assert found.report.surrogate.mean > found.report.best_baseline.mean
     assert "NOT below" in found.report.summary
+    slow = replace(found.report, solve_seconds=found.report.surrogate.seconds / 2)
+    assert "2 times SLOWER" in slow.summary
 
 
 def test_an_ended_training_goes_on(tmp_path, monkeypatch):
