@@ -35,6 +35,11 @@ class Uniform:
         """The mean."""
         return (self.low + self.high) / 2
 
+    @property
+    def aside(self) -> float:
+        """A value beside the mean."""
+        return (self.low + 3 * self.high) / 4
+
     def drawn(self, random: np.random.Generator) -> float:
         """One draw."""
         return float(random.uniform(self.low, self.high))
@@ -56,6 +61,11 @@ class Normal:
     def middle(self) -> float:
         """The mean."""
         return self.mean
+
+    @property
+    def aside(self) -> float:
+        """A value beside the mean."""
+        return self.mean + self.deviation
 
     def drawn(self, random: np.random.Generator) -> float:
         """One draw."""
@@ -91,6 +101,11 @@ class GaussianField:
     def middle(self) -> float:
         """The value at the mean of the Gaussian field."""
         return float(self.values(np.array(self.mean)))
+
+    @property
+    def aside(self) -> float:
+        """The value beside the mean of the Gaussian field."""
+        return float(self.values(np.array(self.mean + self.deviation)))
 
     def values(self, gaussian: np.ndarray) -> np.ndarray:
         """The field where the Gaussian field has these values."""

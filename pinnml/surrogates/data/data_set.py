@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from pinnml.domains import Mesh
-from pinnml.errors import DataSetError, MeshError, NonFiniteError
+from pinnml.errors import DataSetError
 from pinnml.problem import Problem
 from pinnml.surrogates.data.file import array_hash, no_data_set, read_file, write_file
 from pinnml.surrogates.data.identity import check_same, fields_of, identity_of, random_of, short
 from pinnml.surrogates.data.mesh_arrays import digest_of, mesh_arrays, mesh_of
 from pinnml.surrogates.data.normaliser import Normaliser
 from pinnml.surrogates.data.samples import Samples
+from pinnml.surrogates.data.series import Series
 from pinnml.surrogates.data.solving import check_solved
 from pinnml.surrogates.data.split import PARTS, Split
 from pinnml.surrogates.families.family import Family, posed_on
@@ -32,7 +33,7 @@ class DataSet:
 
     problem: its name. fields: the components of each, in order. random: what is random, in words. degree: of the
     Lagrange elements. seed: of the draws. samples: by mesh. split: every draw is in one part. normaliser: fitted on the
-    training part alone. times (T,): of series. origin: where the problem came from, in words.
+    training part alone. series: what states in time are of. origin: where the problem came from, in words.
 
     Raises DataSetError where these do not fit together.
     """
@@ -45,7 +46,7 @@ class DataSet:
     samples: tuple[Samples, ...]
     split: Split
     normaliser: Normaliser
-    times: tuple[float, ...] = ()
+    series: Series | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,6 +84,11 @@ class DataSet:
         return f"DataSet({self.problem}: {len(self)} draws of {', '.join(self.random)} on {meshes}; {self.split})"
 
     @property
+    def times(self) -> tuple[float, ...]:
+        """Those of states, (T,); none of steady problems."""
+        return () if self.series is None else self.series.times
+
+    @property
     def mesh(self) -> Mesh:
         """The mesh of a set on one."""
         return self._only.mesh
@@ -110,7 +116,7 @@ class DataSet:
     def identity(self) -> dict[str, Any]:
         """What may not differ between samples of one set."""
         meshes = [each.mesh for each in self.samples]
-        return identity_of(self.problem, self.fields, self.random, meshes, self.degree, self.seed, self.times)
+        return identity_of(self.problem, self.fields, self.random, meshes, self.degree, self.seed, self.series)
 
     def check_problem(self, problem: Problem) -> None:
         """Raise DataSetError for a problem with other fields or random inputs, or with equations not solved here."""
@@ -119,7 +125,12 @@ class DataSet:
         check_same(own, {"fields": fields_of(problem), "random inputs": random_of(problem)}, "the data", cure)
         samples = next(each for each in self.samples if len(each))
         family = Family.of(posed_on(problem, samples.mesh), samples.mesh, self.degree)
-        check_solved(family, samples.outputs[0], samples.draw(0), f"draw {int(samples.numbers[0])} of the data")
+        check_solved(
+            family,
+            samples.outputs[(0,) * (samples.outputs.ndim - 1)],
+            samples.draw(0),
+            f"draw {int(samples.numbers[0])} of the data",
+        )
 
     def check_mesh(self, mesh: Mesh) -> None:
         """Raise DataSetError for a mesh that no sample is on."""
@@ -136,11 +147,10 @@ class DataSet:
             record, own = mesh_arrays(each.mesh)
             meshes.append(record)
             arrays |= {f"mesh{place}.{name}": array for name, array in own.items()}
-        words = {
-            name: getattr(self, name) for name in ("problem", "degree", "seed", "times", "fields", "random", "origin")
-        }
-        record = {**words, "meshes": meshes, "split": self.split.to_json(), "normaliser": self.normaliser.to_json()}
-        write_file(Path(path), record, arrays)
+        record = {name: getattr(self, name) for name in ("problem", "degree", "seed", "fields", "random", "origin")}
+        record |= {name: getattr(self, name).to_json() for name in ("split", "normaliser")}
+        series = None if self.series is None else self.series.to_json()
+        write_file(Path(path), {**record, "series": series, "meshes": meshes}, arrays)
         return Path(path)
 
     @classmethod
@@ -149,7 +159,7 @@ class DataSet:
         record, arrays = read_file(Path(path))
         try:
             return _of_file(record, arrays)
-        except (KeyError, TypeError, ValueError, AttributeError, MeshError, NonFiniteError, DataSetError) as error:
+        except Exception as error:  # records that no program wrote can break any part of it
             raise no_data_set(Path(path), str(error).partition("\n")[0] or type(error).__name__) from error
 
     @property
@@ -171,7 +181,7 @@ class DataSet:
 
 def _of_file(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> DataSet:
     """The set of a record and its arrays. Raises where they do not fit."""
-    samples, names = [], list(record["random"])
+    samples, names, series = [], list(record["random"]), record["series"]
     for place, about in enumerate(record["meshes"]):
         own = {n.partition(".")[2]: array for n, array in arrays.items() if n.startswith(f"mesh{place}.")}
         values = {n: torch.from_numpy(arrays[f"samples{place}.inputs.{n}"]) for n in names}
@@ -187,7 +197,7 @@ def _of_file(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Dat
         samples=tuple(samples),
         split=split,
         normaliser=Normaliser.from_json(record["normaliser"]),
-        times=tuple(map(float, record["times"])),
+        series=None if series is None else Series(dict(series["carry"]), tuple(series["times"])),
         origin={_text(name): _text(words) for name, words in record["origin"].items()},
     )
 

@@ -24,6 +24,7 @@ from pinnml.surrogates.data.file import disk_told
 from pinnml.surrogates.data.identity import check_same, fields_of, identity_of, random_of
 from pinnml.surrogates.data.sample_files import SampleFiles
 from pinnml.surrogates.data.samples import Samples
+from pinnml.surrogates.data.series import Series
 from pinnml.surrogates.data.solving import Solutions, Solved, check_solved
 from pinnml.surrogates.data.split import Split
 from pinnml.surrogates.data.workers import Posed, Work, in_processes
@@ -55,7 +56,7 @@ class Request:
         """What samples that are there must have in common with those to come."""
         problem, work = self.problem, self.work
         words = (problem.name, fields_of(problem), random_of(problem))
-        return identity_of(*words, work.meshes, work.degree, work.seed, ())
+        return identity_of(*words, work.meshes, work.degree, work.seed, work.series)
 
 
 def generate(
@@ -68,6 +69,7 @@ def generate(
     degree: int = 1,
     processes: int = 1,
     shares: Sequence[float] = (8, 1, 1),
+    series: Series | None = None,
     origin: Mapping[str, str] | None = None,
     progress: Callable[[Made], object] | None = None,
 ) -> DataSet:
@@ -75,7 +77,8 @@ def generate(
 
     problem: or a function that makes it, which several processes need: functions cannot be sent to them. mesh: the
     problem's own, or others with the same regions, which take turns. shares: of training, validation and test, split by
-    draw. progress: called after every draw.
+    draw. series: of states, where the problem's text is one step from one to the next. progress: called after every
+    draw.
 
     Killed at any moment it goes on where it was when called again, with at most one draw of each process lost, and the
     same bytes in the end. One caller at a time writes to a file. Raises DataSetError where `out` holds, or has begun,
@@ -87,7 +90,9 @@ def generate(
         whole_number(name, value, least)
     posed = problem if isinstance(problem, Problem) else problem()
     check_random(posed)
-    work = Work(problem, _meshes(posed, mesh), seed, degree, files)
+    if series is not None:
+        series.check(posed, degree)
+    work = Work(problem, _meshes(posed, mesh), seed, degree, files, series)
     split = Split.of(whole_number("samples", samples, len(work.meshes)), shares, seed)
     request = Request(posed, work, samples, split, origin or {})
     with disk_told(path), threads_put_back():
@@ -148,7 +153,7 @@ def _check_first(work: Work, there: Sequence[int]) -> None:
     if not all(np.allclose(found.draw[name], draw[name], rtol=1e-9, atol=1e-12) for name in draw):
         cure = "remove that folder to begin anew"
         raise DataSetError(f"{what} is of another draw", expected="draws of this version", got="others", cure=cure)
-    check_solved(own.family, torch.tensor(found.u), draw, what)
+    check_solved(own.family, torch.tensor(found.u if own.series is None else found.u[0]), draw, what)
 
 
 def _assembled(request: Request) -> DataSet:
@@ -172,6 +177,7 @@ def _assembled(request: Request) -> DataSet:
         random=random_of(request.problem),
         degree=work.degree,
         seed=work.seed,
+        series=work.series,
         origin=dict(request.origin),
     )
 
@@ -181,7 +187,8 @@ def shapes(solutions: Solutions) -> dict[str, tuple[int, ...]]:
     family = solutions.family
     corners = (family.parts.corners.size,)
     given = {name: corners if each.is_field else () for name, each in family.problem.random.items()}
-    return {**given, "": (family.size,)}
+    steps = () if solutions.series is None else (len(solutions.series.times),)
+    return {**given, "": (*steps, family.size)}
 
 
 def _meshes(problem: Problem, mesh: Mesh | Sequence[Mesh] | None) -> tuple[Mesh, ...]:

@@ -9,6 +9,7 @@ from pinnml.domains import Mesh
 from pinnml.errors import DataSetError
 from pinnml.problem import Problem
 from pinnml.surrogates.data.mesh_arrays import digest_of
+from pinnml.surrogates.data.series import Series
 
 
 def fields_of(problem: Problem) -> dict[str, int]:
@@ -28,7 +29,7 @@ def identity_of(
     meshes: Iterable[Mesh],
     degree: int,
     seed: int,
-    times: Sequence[float],
+    series: Series | None,
 ) -> dict[str, Any]:
     """All that the samples of one set have in common, by what it is called; the equations themselves are tried."""
     return {
@@ -38,7 +39,7 @@ def identity_of(
         "mesh": [digest_of(each) for each in meshes],
         "degree": degree,
         "seed": seed,
-        "times": list(times),
+        "series": None if series is None else series.to_json(),
     }
 
 

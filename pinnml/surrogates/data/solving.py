@@ -17,6 +17,7 @@ from pinnml.elements import Constraint, SparseMatrix
 from pinnml.errors import DataSetError, PinnmlError, ProblemError
 from pinnml.run import free_bytes
 from pinnml.solvers import Status
+from pinnml.surrogates.data.series import Series
 from pinnml.surrogates.families.draws import Draws
 from pinnml.surrogates.families.family import Family
 
@@ -31,7 +32,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """The draw of a number, and its solution: by name values at corners (p,) or numbers (), and u (N,)."""
+    """The draw of a number, and its solution: by name values at corners (p,) or numbers (), and u (N,) or (T, N)."""
 
     number: int
     draw: Mapping[str, np.ndarray]
@@ -46,6 +47,7 @@ class Solutions:
     seed: int
     first: int = 0
     step: int = 1
+    series: Series | None = None
 
     def __call__(self, wanted: Sequence[int]) -> Iterator[Solved]:
         """Those of some numbers of one block. Raises ProblemError, naming the draw, where there is none."""
@@ -57,7 +59,8 @@ class Solutions:
             draw = {name: value[row] for name, value in drawn.items()}
             try:
                 start = None if linear is None else linear.solution(row, self.family, draw)
-                yield Solved(number, draw, self._finished(draw, start))
+                u = self._finished(draw, start)
+                yield Solved(number, draw, u if self.series is None else self._marched(draw, u, self.series))
             except PinnmlError as error:
                 raise error.within(f"draw {number}") from None
 
@@ -91,7 +94,18 @@ class Solutions:
             left = start.held.free.T @ self.family.residual(start.u, draw).numpy()
             if np.linalg.norm(left) <= ENOUGH * start.norm:
                 return start.u.numpy()
-        found = self.family.solve(draw, None if start is None else start.u)
+        return self._solved(draw, None if start is None else start.u)
+
+    def _marched(self, draw: Mapping[str, Any], first: np.ndarray, series: Series) -> np.ndarray:
+        """The states (T, N) of a series that begins with its first."""
+        states = [first]
+        for _ in series.times[1:]:
+            next_draw = {**draw, **series.carried(self.family, states[-1])}
+            states.append(self._solved(next_draw, torch.from_numpy(states[-1])))
+        return np.stack(states)
+
+    def _solved(self, draw: Mapping[str, Any], start: Tensor | None) -> np.ndarray:
+        found = self.family.solve(draw, start)
         if found.status is not Status.CONVERGED:
             got = f"{found.status.value}, the residual from {found.norms[0]:.1e} to {found.norms[-1]:.1e}"
             cure = "look at the distributions: are the equations well-posed for extreme draws?"

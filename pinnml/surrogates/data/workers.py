@@ -19,6 +19,7 @@ from pinnml.domains import Mesh
 from pinnml.errors import PinnmlError, ProblemError, SettingsError
 from pinnml.problem import Problem
 from pinnml.surrogates.data.sample_files import SampleFiles
+from pinnml.surrogates.data.series import Series
 from pinnml.surrogates.data.solving import Solutions
 from pinnml.surrogates.families.family import Family, posed_on
 
@@ -35,13 +36,14 @@ class Work:
     seed: int
     degree: int
     files: SampleFiles
+    series: Series | None = None
 
     @cached_property
     def solutions(self) -> tuple[Solutions, ...]:
         """By mesh."""
         problem = self.posed if isinstance(self.posed, Problem) else self.posed()
         families = [Family.of(posed_on(problem, mesh), mesh, self.degree) for mesh in self.meshes]
-        return tuple(Solutions(each, self.seed, i, len(families)) for i, each in enumerate(families))
+        return tuple(Solutions(each, self.seed, i, len(families), self.series) for i, each in enumerate(families))
 
     def of(self, number: int) -> Solutions:
         """Those that a draw is one of."""

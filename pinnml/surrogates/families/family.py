@@ -145,11 +145,12 @@ class Family:
 
     @cached_property
     def is_linear(self) -> bool:
-        """Whether F is affine in u, by its change along random fields at the middle draw."""
+        """Whether F is affine in u, by its change along random fields beside the middle draw, which may be special."""
+        aside = {name: distribution.aside for name, distribution in self.problem.random.items()}
         generator = torch.Generator().manual_seed(0)
         u, other = torch.randn((2, self.size), generator=generator, dtype=torch.float64)
         zero = torch.zeros_like(u)
-        at = [self.residual(each, self.middle) for each in (zero, u, other, u + other)]
+        at = [self.residual(each, aside) for each in (zero, u, other, u + other)]
         return float((at[3] - at[1] - at[2] + at[0]).norm()) <= ROUND_OFF * float(at[3].norm())
 
     @cached_property

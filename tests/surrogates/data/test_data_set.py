@@ -74,7 +74,7 @@ def test_scales_know_the_training_part_alone(made):
 
 def test_files_hold_all_of_it(made, tmp_path):
     again = DataSet.read(made.write(tmp_path / "again.h5"))
-    for name in ("problem", "fields", "random", "degree", "seed", "split", "normaliser", "times", "origin", "hashes"):
+    for name in ("problem", "fields", "random", "degree", "seed", "split", "normaliser", "series", "origin", "hashes"):
         assert getattr(again, name) == getattr(made, name)
     assert again.mesh.to_json() == made.mesh.to_json()
     torch.testing.assert_close(again.outputs, made.outputs, rtol=0, atol=0)
@@ -96,6 +96,9 @@ def changed(record, arrays):
     yield "no degree", {"degree": None}, {}
     yield "other fields", {"fields": {"u": 3}}, {}
     yield "other inputs", {"random": {"k": "LogNormalField"}}, {}
+    yield "fields of nothing", {"fields": {"u": 0}}, {}
+    yield "a series", {"series": {"carry": {"k": "u"}, "times": [1.0]}}, {}
+    yield "no series", {"series": 3}, {}
     yield "no text", {"problem": 3}, {}
     yield "no scales", {"normaliser": {}}, {}
     yield "another mesh", {"meshes": [{**record["meshes"][0], "digest": "0" * 64}]}, {}
@@ -117,6 +120,25 @@ def test_what_does_not_fit_together_is_refused(made, tmp_path):
         assert refused(path), what
     write_file(path, record, {name: a for name, a in arrays.items() if name != "samples0.outputs"})
     assert refused(path)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_records_changed_at_random_are_refused_or_harmless(made, tmp_path, seed):
+    path, random = made.write(tmp_path / "made.h5"), np.random.default_rng(seed)
+    record, arrays = read_file(path)
+    record.pop("arrays")
+    place, key = record, random.choice(list(record))
+    while isinstance(place[key], dict | list) and len(place[key]) and random.random() < 0.7:
+        place = place[key]
+        key = random.choice(list(place)) if isinstance(place, dict) else int(random.integers(len(place)))
+    values = (None, -1, 0, 10**30, 1e300, "", "x", [], {}, [[]], {"a": 1}, True)
+    place[key] = values[random.integers(len(values))]
+    if seed % 3 == 0:
+        name = random.choice(list(arrays))
+        odd = (np.zeros(0), np.zeros((2, 2)), np.zeros((0, 3), dtype=int), arrays[name][:1], arrays[name][..., None])
+        arrays[name] = odd[random.integers(len(odd))]
+    write_file(path, record, arrays)
+    assert refused(path) or len(DataSet.read(path)) == 20
 
 
 def refused(path) -> bool:

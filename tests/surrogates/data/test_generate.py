@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from pinnml import Equation, Weak, dot, grad
-from pinnml.errors import DataSetError, NonFiniteError, ProblemError, SettingsError
+from pinnml import Equation, Weak, div, dot, grad
+from pinnml.errors import DataSetError, MissingExtraError, NonFiniteError, ProblemError, SettingsError, UnknownNameError
 from pinnml.problem import GaussianField, LogNormalField, Normal, Uniform
 from pinnml.surrogates import DataSet, generate
+from pinnml.surrogates.data import Series
 from pinnml.surrogates.data.solving import Solutions
 from pinnml.surrogates.families.draws import Draws
 from pinnml.surrogates.families.family import Family
@@ -56,7 +57,7 @@ def test_every_sample_is_the_solution_of_its_draw(name, degree, tmp_path):
         np.testing.assert_allclose(data.outputs[number].numpy(), expected, atol=1e-9 * np.abs(expected).max())
 
 
-def test_equations_that_only_look_linear_are_solved_all_the_same(tmp_path):
+def test_equations_that_only_look_linear_are_solved_all_the_same(tmp_path, monkeypatch):
     """In the middle of all draws the factor of the nonlinear term is zero."""
     problem = replace(
         conduction(),
@@ -67,7 +68,8 @@ def test_equations_that_only_look_linear_are_solved_all_the_same(tmp_path):
         weak=Weak(lambda u, v, k, load: dot(grad(u), grad(v)) - load * v - k * u**2 * v),
         random={"k": Normal(0, 2), "load": Uniform(1, 2)},
     )
-    assert Family.of(problem).is_linear
+    assert not Family.of(problem).is_linear
+    monkeypatch.setattr(Family, "is_linear", True)
     data = generate(problem, samples=6, out=tmp_path / "data.h5", shares=(1, 0, 0))
     family = Family.of(problem)
     for row in range(6):
@@ -245,6 +247,96 @@ def test_a_block_is_the_same_whatever_is_asked_of_it():
     assert Solutions(Family.of(conduction(0.3)), 0).block(7) == [7]
     alone, all_of_them = list(solutions([25])), list(solutions(solutions.block(25)))
     np.testing.assert_array_equal(alone[0].u, next(each.u for each in all_of_them if each.number == 25))
+
+
+DT = 0.02
+
+
+def one_step(power: float = 0.0):
+    """(u - before) / dt - div(k grad u) + power u^3 = load, u = 0 around: one step of Euler's implicit method."""
+    return replace(
+        conduction(),
+        equations=(
+            Equation(
+                lambda u, k, load, before: (u - before) / DT - div(k * grad(u)) + power * u**3 - load, name="balance"
+            ),
+            conduction().equations[1],
+        ),
+        weak=Weak(
+            lambda u, v, k, load, before: ((u - before) / DT + power * u**3) * v + k * dot(grad(u), grad(v)) - load * v
+        ),
+        random={**conduction().random, "before": GaussianField(0.5)},
+    )
+
+
+@pytest.mark.parametrize("power", [0.0, 20.0])
+def test_series_are_steps_one_after_the_other(power, tmp_path):
+    series = Series(carry={"before": "u"}, times=tuple(DT * i for i in range(1, 6)))
+    data = generate(one_step(power), samples=12, out=tmp_path / "data.h5", series=series)
+    again = DataSet.read(tmp_path / "data.h5")
+    assert again.series == series
+    assert again.outputs.shape == (12, 5, Family.of(one_step()).size)
+    again.check_problem(one_step(power))
+    family = Family.of(one_step(power))
+    mass, free = family.mass, family.constraint(family.middle).free
+    for row in (0, 11):
+        draw = {name: value.numpy() for name, value in data.samples[0].draw(row).items()}
+        # by matrices of the terms alone: before as it is drawn, then as it was found
+        heat = replace(conduction(), weak=Weak(lambda u, v, k, load: k * dot(grad(u), grad(v)) - load * v))
+        still = Family.of(heat)
+        given = {name: draw[name] for name in ("k", "load")}
+        zero = torch.zeros(family.size, dtype=torch.float64)
+        stiffness, source = still.matrix(zero, given), -still.residual(zero, given).numpy()
+        state = draw["before"]
+        for u in again.outputs[row].numpy():
+            left = mass @ (u - state) / DT + stiffness @ u - source
+            if power:
+                cubic = replace(conduction(), weak=Weak(lambda u, v, k, load: power * u**3 * v + 0 * k * load * v))
+                left += Family.of(cubic).residual(torch.from_numpy(u), given).numpy()
+            assert np.linalg.norm(free.T @ left) < 1e-10 * np.linalg.norm(free.T @ (mass @ state) / DT)
+            state = u
+    # the test tells: with the state two steps before it would not be met
+    wrong = mass @ (again.outputs[0, 2] - again.outputs[0, 0]).numpy() / DT + stiffness @ again.outputs[0, 2].numpy()
+    assert np.linalg.norm(free.T @ (wrong - source)) > 1e-3 * np.linalg.norm(free.T @ (mass @ state) / DT)
+
+
+def test_series_go_on_where_they_were(tmp_path):
+    series = Series(carry={"before": "u"}, times=(0.02, 0.04))
+    whole, begun = tmp_path / "whole.h5", tmp_path / "begun.h5"
+    generate(one_step(), samples=12, out=whole, series=series)
+    with pytest.raises(KeyboardInterrupt):
+        generate(one_step(), samples=12, out=begun, series=series, progress=partial(_at, number=5))
+    with pytest.raises(DataSetError, match="differ in the series"):
+        generate(one_step(), samples=12, out=begun)
+    generate(one_step(), samples=12, out=begun, series=series)
+    assert begun.read_bytes() == whole.read_bytes()
+
+
+def test_series_that_make_no_sense_are_refused(tmp_path):
+    for carry, times in (
+        ({}, (1.0,)),
+        ({"before": "u"}, ()),
+        ({"before": "u"}, (1.0, 2.0, 4.0)),
+        ({"before": "u"}, (2.0, 1.0)),
+    ):
+        with pytest.raises(SettingsError, match="a series"):
+            Series(carry, times)
+    for carry, words in (
+        ({"befor": "u"}, "random field"),
+        ({"load": "u"}, "random field"),
+        ({"before": "w"}, "scalar field"),
+    ):
+        with pytest.raises(UnknownNameError, match=words):
+            generate(one_step(), samples=12, out=tmp_path / "data.h5", series=Series(carry, (1.0,)))
+    with pytest.raises(SettingsError, match="the degree of a series"):
+        generate(one_step(), samples=12, out=tmp_path / "data.h5", series=Series({"before": "u"}, (1.0,)), degree=2)
+
+
+def test_without_h5py_the_extra_is_named_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(MissingExtraError, match=r"pinnml\[gnn\]"):
+        generate(conduction(), samples=12, out=tmp_path / "data.h5")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
