@@ -91,8 +91,11 @@ def test_graphs_of_a_batch_do_not_see_each_other(name):
     assert ways.shape == torch.cat(scale).shape
 
 
-def owned_by(owner: np.ndarray, name: str, halo: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The outputs and the gradient of the loss on the whole graph, and put together from parts."""
+def owned_by(owner: np.ndarray, name: str, halo: int, *, means: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The outputs and the gradient of the loss on the whole graph, and put together from parts.
+
+    means: each part's loss is the mean over its own nodes, and the whole is the mean of these.
+    """
     (graph, points), network = LONG, built(NETWORKS[name])
     with torch.no_grad():  # else what is many hops away has hardly a weight at first
         for parameter in network.parameters():
@@ -107,7 +110,7 @@ def owned_by(owner: np.ndarray, name: str, halo: int) -> tuple[Tensor, Tensor, T
         found = network(x[nodes], torch.from_numpy(piece.edges), ways[torch.from_numpy(piece.links)])[: piece.owned]
         mine = nodes[: piece.owned]
         outputs[mine] = found.detach()
-        total += gradients(network, loss(found, targets[mine], n))
+        total += gradients(network, loss(found, targets[mine], (owner.max() + 1) * piece.owned if means else n))
     return whole.detach(), outputs, slope, total
 
 
@@ -124,6 +127,17 @@ def test_unequal_parts_have_the_outputs_and_gradients_of_the_whole(name):
     whole, outputs, slope, total = owned_by(owner, name, reach - 1)
     assert (outputs - whole).abs().max() > 1e3 * ROUND_OFF
     assert (total - slope).abs().max() > 1e3 * ROUND_OFF
+
+
+@pytest.mark.parametrize("name", LOCAL)
+def test_a_mean_of_means_over_unequal_parts_has_another_gradient(name):
+    """The control: what is often done is right for equal parts alone."""
+    reach, thirds, unequal = built(NETWORKS[name]).reach, np.repeat([0, 1, 2], 60), np.repeat([0, 1, 2], [162, 9, 9])
+    assert reach is not None
+    for owner, right in ((thirds, True), (unequal, False)):
+        _, _, slope, total = owned_by(owner, name, reach, means=True)
+        assert ((total - slope).abs().max() < ROUND_OFF * max(1.0, float(slope.abs().max()))) == right
+        assert right or (total - slope).abs().max() > 1e-3 * slope.abs().max()
 
 
 @pytest.mark.parametrize("name", LOCAL[:3])
@@ -180,3 +194,14 @@ def test_a_node_alone_and_a_graph_without_edges_are_evaluated(name):
     assert bool(network(features(11), edges, ways).isfinite().all())
     none = torch.zeros((2, 0), dtype=torch.long)
     assert bool(network(features(4), none, torch.zeros((0, 3), dtype=torch.float64)).isfinite().all())
+
+
+@pytest.mark.gpu
+@each
+def test_a_gpu_gives_the_outputs_of_the_processor(name):
+    """Sums over neighbours are in another order there, and not always in the same one."""
+    network, (edges, ways) = built(NETWORKS[name]), tensors(*triangulated(90))
+    x, batch = features(90), torch.zeros(90, dtype=torch.long)
+    truth = network(x, edges, ways, batch)
+    outputs = network.to("cuda")(*(each.to("cuda") for each in (x, edges, ways, batch)))
+    assert torch.allclose(outputs.cpu(), truth, rtol=0, atol=ROUND_OFF)
