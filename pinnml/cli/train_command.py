@@ -15,12 +15,17 @@ from pinnml.cli.arguments import Parameters, ScriptPath, parameters_of
 from pinnml.cli.script import load_script
 from pinnml.cli.settings import chosen
 from pinnml.cli.terminal import INTERRUPTED, errors_told, messages, results
-from pinnml.surrogates import DataSet, MessagePassing, Slices, Trained, Training, train
+from pinnml.surrogates import Brackets, DataSet, GraphAttention, MessagePassing, Slices, Trained, Training, train
 from pinnml.surrogates.report import Report
 from pinnml.surrogates.training import Epoch
 
 #: Networks by the names that they have on the command line.
-KINDS = {"message-passing": MessagePassing, "slices": Slices}
+KINDS = {
+    "message-passing": MessagePassing,
+    "attention": GraphAttention,
+    "brackets": Brackets,
+    "slices": Slices,
+}
 
 
 def train_surrogate(
@@ -29,7 +34,11 @@ def train_surrogate(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The file of the surrogate, such as darcy.pt.")],
     parameters: Parameters = None,
     network: Annotated[
-        str, typer.Option(metavar="KIND", help="message-passing or slices, such as message-passing:width=32,steps=6.")
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="message-passing (with options: message-passing:width=32,steps=6), attention, brackets, slices.",
+        ),
     ] = "message-passing",
     modes: Annotated[
         int, typer.Option(metavar="N", help="Modes of the coarse answer that the network corrects; 0 for none.")

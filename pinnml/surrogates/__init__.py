@@ -2,7 +2,7 @@
 
 from pinnml.surrogates.data import DataSet, generate
 from pinnml.surrogates.losses import Loss
-from pinnml.surrogates.networks import MessagePassing, Slices
+from pinnml.surrogates.networks import Brackets, GraphAttention, MessagePassing, Slices
 from pinnml.surrogates.predictor import Predictor
 from pinnml.surrogates.store import load_surrogate, save_surrogate
 from pinnml.surrogates.surrogate import Surrogate

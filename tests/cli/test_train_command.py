@@ -50,6 +50,13 @@ def test_one_line_where_that_is_wanted(folder):
     assert len(train(folder, "--quiet").out.splitlines()) == 1
 
 
+@pytest.mark.parametrize("kind", ["attention:width=8,depth=2,heads=2", "brackets:width=8", "slices:width=8,heads=2"])
+def test_every_kind_of_network_has_a_name(folder, kind):
+    done = train(folder, "--network", kind, "--epochs", "1", "--quiet")
+    assert done.status in (0, 1)
+    assert "relative L2 error" in done.out
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
