@@ -20,6 +20,7 @@ NAMES = sorted(path.stem for path in MESHES.glob("*.msh"))
 CLOSED = {
     "l_shape": {"interior": 3, "boundary": 8, "corner": 2, "outside": 6},
     "plate_with_hole": {"interior": 4 - math.pi / 16, "hole": math.pi / 2, "left": 2, "top": 2},
+    "square_with_hole": {"walls": 4},
     "two_materials": {"interior": 1, "left": 0.5, "right": 0.5, "interface": 1, "boundary": 4, "east": 1},
     "disc": {"interior": math.pi, "boundary": 2 * math.pi, "rim": 2 * math.pi},
     "square_quads": {"interior": 1, "boundary": 4, "left": 1},
