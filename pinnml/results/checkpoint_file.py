@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import warnings
 from collections.abc import Mapping
@@ -35,8 +36,10 @@ def write_archive(
     if progress is not None:
         apart: dict[str, Tensor] = {}
         content["progress"] = _part({"progress": _taken_apart(progress, apart)}, apart)
+    whole = io.BytesIO()  # PyTorch's own writer does not say why a file cannot be written
+    torch.save(content, whole)
     with replacing(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(whole.getbuffer())
     return path
 
 
