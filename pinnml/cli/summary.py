@@ -45,7 +45,8 @@ def print_summary(console: Console, solution: Solution) -> None:
     table.add_row("ended", f"{verdict.status.value} ({_count(verdict.steps, 'step')})")
     table.add_row("error", _errors(verdict))
     table.add_row("promise", _promise(verdict))
-    table.add_row("residual", _residuals(verdict))
+    if verdict.held_out:
+        table.add_row("residual", _residuals(verdict))
     for name, value in verdict.parameters_found.items():
         table.add_row("found", f"{name} = {value:.10g}")
     table.add_row("seconds", f"{verdict.seconds:.2f}, and {verdict.seconds_verify:.2f} to judge the solution")

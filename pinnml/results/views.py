@@ -70,9 +70,11 @@ def open_name(field: str) -> str:
     return f"{field}_undetermined"
 
 
-def history(solution: Solution) -> History:
-    """The columns of the history that are drawn."""
+def history(solution: Solution) -> History | None:
+    """The columns of the history that are drawn; None where no step has a loss."""
     rows = [row for row in solution.history if row.get("loss") is not None]
+    if not rows:
+        return None
     return History(
         loss=[row["loss"] for row in rows],
         held_out=[row.get("held_out") for row in rows],

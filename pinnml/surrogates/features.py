@@ -84,7 +84,7 @@ def _at_nodes(family: Family, value: Tensor, n: int) -> Tensor:
     """Numbers (b,) or values at corners (b, p) at all nodes, (b, n)."""
     if value.ndim == 1:
         return value.unsqueeze(1).expand(-1, n)
-    return value if family.degree == 1 else value @ family.corners_to_nodes.T
+    return value if family.degree == 1 else torch.from_numpy((family.corners_to_nodes @ value.numpy().T).T)
 
 
 def _in_box(graph: MeshGraph) -> Tensor:

@@ -90,6 +90,9 @@ def test_a_draw_is_predicted_judged_mended_and_written(folder):
         assert error < 3 * estimate + 1e-6
         assert done.status == int(estimate > 1e-2)
         assert list((folder / "runs").glob("*.vtu"))
+        told = {line.split()[0] for line in done.out.splitlines() if line[:1].strip()}
+        assert {"error", "seconds", "verdict"} <= told
+        assert "residual" not in told  # of which a prediction has none that would stand under that name
     assert pinnml(*asked, "--quiet").out.count("\n") == 1
 
 

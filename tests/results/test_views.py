@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import pyvista
@@ -82,8 +84,14 @@ def test_a_parameter_axis_is_held_in_the_middle():
 def test_the_history_is_drawn_by_steps():
     solution = solve(poisson.problem(), Features(40, bandwidth=5), LSGD(steps=4), points=200, verify=False)
     drawn = history(solution)
+    assert drawn is not None
     assert list(drawn.steps) == [row["step"] for row in solution.history]
     assert drawn.error[-1] == solution.history[-1]["error"]
+
+
+def test_no_history_is_drawn_where_no_step_was_taken(cavity):
+    assert history(cavity) is not None
+    assert history(replace(cavity, history=())) is None
 
 
 @pytest.mark.parametrize("axes", [("x", "y", "z", "w"), ("x", "y", "z", "w", "t")])

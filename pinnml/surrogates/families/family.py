@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import block_diag, csr_array
+from scipy.sparse import block_diag, coo_array, csr_array
 from torch import Tensor
 
 from pinnml.calculus import dot, grad
@@ -90,14 +90,19 @@ class Family:
         return self._each_component(lambda u, v: dot(grad(u), grad(v)))
 
     @cached_property
-    def corners_to_nodes(self) -> Tensor:
+    def corners_to_nodes(self) -> csr_array:
         """(n, p): from values at corners to those of the function linear within cells at the nodes of a field."""
         space, corners = next(iter(self.parts.spaces.values())), self.parts.corners
         points = torch.from_numpy(np.array(space.element.on(space.cells.kind).points))
         local = table(corners, points)[0]  # (k, corners of a cell)
-        matrix = torch.zeros(space.size, corners.size, dtype=torch.float64)
-        matrix[space.dofs.unsqueeze(2), corners.dofs.unsqueeze(1)] = local.expand(len(space.dofs), -1, -1)
-        return matrix
+        # the cells around a node say the same of it: one is asked
+        nodes, first = np.unique(space.dofs.numpy(), return_index=True)
+        cell, within = np.divmod(first, len(local))
+        columns, weights = corners.dofs.numpy()[cell], local.numpy()[within]
+        rows = np.repeat(nodes, columns.shape[1])
+        told = weights.ravel() != 0
+        entries = weights.ravel()[told], (rows[told], columns.ravel()[told])
+        return coo_array(entries, shape=(space.size, corners.size)).tocsr()
 
     def _each_component(self, integrand: Callable[..., object]) -> csr_array:
         one = bilinear_matrix(self.mesh, integrand, self.degree)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pinnml import Equation, Mesh, Problem, Weak, div, dot, grad, reference
+from pinnml.elements import table
 from pinnml.errors import ProblemError
 from pinnml.problem import GaussianField, LogNormalField, Uniform, at_corners
 from pinnml.surrogates.families.draws import Draws
@@ -83,6 +84,26 @@ def test_the_residual_is_differentiable_in_the_draw():
     along, h = torch.randn(len(slope), generator=torch.Generator().manual_seed(3), dtype=torch.float64), 1e-5
     moved = [family.residual(u, {**draw, "k": draw["k"].detach() + s * h * along}).detach() for s in (1, -1)]
     assert slope @ along == pytest.approx(float(test @ (moved[0] - moved[1]) / (2 * h)), rel=1e-8)  # linear in k
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+@pytest.mark.parametrize("mesh", ["two_materials", "square_quads", "cube"])
+def test_values_at_corners_are_taken_to_the_nodes(mesh, degree):
+    on = Mesh.read(MESHES / f"{mesh}.msh")
+    family = Family.of(replace(poisson(), domain=on), degree=degree)
+    space, corners = family.parts.spaces["u"], family.parts.corners
+    points = torch.from_numpy(np.array(space.element.on(space.cells.kind).points))
+    dense = torch.zeros(space.size, corners.size, dtype=torch.float64)
+    # cell by cell into a full matrix, the last one to have its say on a node that several share
+    dense[space.dofs.unsqueeze(2), corners.dofs.unsqueeze(1)] = table(corners, points)[0].expand(
+        len(space.dofs), -1, -1
+    )
+    np.testing.assert_allclose(family.corners_to_nodes.toarray(), dense.numpy(), atol=1e-14)
+    # linear functions are themselves; no node needs more corners than its cell has
+    slope = np.arange(1.0, 1 + space.nodes.shape[1])
+    found = family.corners_to_nodes @ (corners.nodes.numpy() @ slope)
+    np.testing.assert_allclose(found, space.nodes.numpy() @ slope, atol=1e-13)
+    assert np.diff(family.corners_to_nodes.indptr).max() <= corners.dofs.shape[1]
 
 
 def test_refused():
