@@ -55,7 +55,7 @@ def located(cells: Cells, number: np.ndarray, points: np.ndarray) -> tuple[Tenso
     x = torch.empty(points.shape, dtype=torch.float64)
     jacobian = torch.empty((*points.shape, points.shape[1]), dtype=torch.float64)
     element = mapping(kind.reference, kind.degree)
-    for some in chunks(len(points), 1):
+    for some in chunks(len(points), -(-cells.nodes.shape[1] // 4)):  # a point has a table of its own, of every node
         values = torch.from_numpy(element.tabulate(1, points[some])[..., 0])  # (1 + s, n, g)
         nodes = torch.from_numpy(cells.points[cells.nodes[number[some]]])  # (n, g, s)
         x[some], *slopes = torch.einsum("kng,ngs->kns", values, nodes)

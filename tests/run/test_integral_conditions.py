@@ -103,7 +103,9 @@ def weakly(*equations: Equation, n: int = 10) -> Problem:
 
 
 def test_an_integral_finds_the_flux_that_is_not_known():
-    solution = solve(weakly(START, MEAN), BASIS, tests=TestSpace(2))
+    # left to itself the cutoff stays at 1e-8 for two seeds of three, and the error with it, at 5e-10; so it is at most
+    # 1e-11, for sixteen seeds
+    solution = solve(weakly(START, MEAN), BASIS, LSGD(cutoff=1e-12), tests=TestSpace(2))
     assert solution.verdict.error < 1e-10
     assert solution.parameters["q"] == pytest.approx(SLOPE, rel=1e-9)
     assert solution.verdict.good
