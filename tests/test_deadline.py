@@ -42,7 +42,7 @@ def test_work_that_would_outlast_it_is_not_begun():
         Deadline(time.perf_counter() + 1).forecast(1e18)
 
 
-@pytest.mark.parametrize("shape", [(150, 70), (150, 64), (70, 70), (60, 130)])
+@pytest.mark.parametrize("shape", [(300, 150), (300, 128), (150, 150), (120, 260)])
 def test_panels_give_the_triangle_of_one_piece(shape, monkeypatch):
     monkeypatch.setattr("pinnml.linalg.BRIEF", 0.0)
     a, b = matrix(*shape), matrix(shape[0], 1)[:, 0]
@@ -52,6 +52,16 @@ def test_panels_give_the_triangle_of_one_piece(shape, monkeypatch):
     assert torch.allclose(panels.r.mT @ panels.d, whole.r.mT @ whole.d, rtol=0, atol=1e-12)
     with pytest.raises(OutOfTimeError):
         triangle(a, b, deadline=PAST)
+
+
+def test_panels_take_columns_of_which_nothing_is_left(monkeypatch):
+    """Zeros and repeated columns, and a panel that is triangular already: vectors that reflect nothing."""
+    monkeypatch.setattr("pinnml.linalg.BRIEF", 0.0)
+    a = matrix(400, 300)
+    a[:, :130], a[:, 150], a[:, 200] = 0.0, 0.0, a[:, 140]
+    a[:20, :20] = torch.eye(20, dtype=a.dtype)
+    whole, panels = triangle(a, a[:, 299]), triangle(a, a[:, 299], deadline=LATER)
+    assert torch.allclose(panels.r.mT @ panels.r, whole.r.mT @ whole.r, rtol=0, atol=1e-13)
 
 
 def test_a_rank_decision_that_would_take_too_long_is_not_begun():
