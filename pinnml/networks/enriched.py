@@ -15,35 +15,35 @@ class Enriched(Basis):
     itself.
     """
 
-    def __init__(self, functions: Basis, network: Network):
+    def __init__(self, network: Network, *functions: Basis):
         super().__init__()
-        self._parts = (functions, network)  # in a tuple, so that PyTorch counts no parameters of theirs
-        orders = [basis.highest_order for basis in (functions, network.basis) if basis.highest_order is not None]
+        self._parts = (*functions, network)  # in a tuple, so that PyTorch counts no parameters of theirs
+        orders = [basis.highest_order for basis in (*functions, network.basis) if basis.highest_order is not None]
         self.highest_order = min(orders, default=None)
 
     @property
     def size(self) -> int:
         """The number of further functions and of outputs."""
-        functions, network = self._parts
-        return functions.size + network.coef.shape[1]
+        *functions, network = self._parts
+        return sum(each.size for each in functions) + network.coef.shape[1]
 
     @property
     def numbers(self) -> int:
         """Those of both."""
-        return sum(basis.numbers for basis in (self._parts[0], self._parts[1].basis))
+        *functions, network = self._parts
+        return sum(basis.numbers for basis in (*functions, network.basis))
 
     def forward(self, x: Jet, trace: Trace | None = None) -> Jet:
         """The functions, then the outputs."""
-        functions, network = self._parts
         with torch.no_grad():
-            both = [functions(x).coefficients, network(x).coefficients]
-        return Jet(x.indices, torch.cat(both, dim=-1))
+            return Jet(x.indices, torch.cat([part(x).coefficients for part in self._parts], dim=-1))
 
 
-def enriched(functions: Basis, network: Network) -> Network:
+def enriched(network: Network, *functions: Basis) -> Network:
     """The network with further functions beside it, which begin at zero."""
     coef = network.coef.detach()
-    functions = functions.to(coef.device, coef.dtype)
+    functions = tuple(each.to(coef.device, coef.dtype) for each in functions)
     identity = torch.eye(coef.shape[1], dtype=coef.dtype, device=coef.device)
-    start = torch.cat([coef.new_zeros((functions.size, coef.shape[1])), identity])
-    return Network(network.inputs, Enriched(functions, network), start)
+    further = sum(each.size for each in functions)
+    start = torch.cat([coef.new_zeros((further, coef.shape[1])), identity])
+    return Network(network.inputs, Enriched(network, *functions), start)

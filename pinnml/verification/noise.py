@@ -12,14 +12,12 @@ from torch import Tensor
 from pinnml.problem import argument_names
 from pinnml.system import Block
 from pinnml.verification.determination import at_points
-from pinnml.verification.second_solve import CUTOFF, SecondSolve
+from pinnml.verification.second_solve import CUTOFF, FEWEST_NOISY, SecondSolve
 
 #: Misfits that a richer basis leaves to this part are not the basis's, and look like noise where neighbours are
 #: no more alike than this many standard deviations of independent chance (pairs that are each other's nearest count
 #: twice, which makes chance larger by the root of two).
 LEFT, BY_CHANCE = 0.7, 4.5
-#: Points of measurements at least, for noise to be found among them.
-FEWEST = 20
 #: Draws of noise from which its effect on fields is taken.
 DRAWS = 10
 
@@ -105,7 +103,7 @@ def _declared(solve: SecondSolve, block: Block) -> dict[str, float]:
 def _is_random(rows: Tensor, x: Tensor) -> bool:
     """Whether residuals (c n,) at points (n, d) are no more alike at neighbours than by chance."""
     n = len(x)
-    if n < FEWEST:
+    if n < FEWEST_NOISY:
         return False
     scaled = (x - x.mean(dim=0)) / x.std(dim=0).clamp(min=1e-300)
     distance = torch.cdist(scaled, scaled)

@@ -12,12 +12,17 @@ from torch import Tensor
 from pinnml.linalg import Bordered, triangle
 from pinnml.networks import Basis, Network, Perceptron, enriched
 from pinnml.networks.initialisation import Ridges
+from pinnml.problem import Problem
+from pinnml.results import error_sample
 from pinnml.solvers.head import balancing_weights
 from pinnml.system import System
+from pinnml.verification.tangents import tangents
 
 #: Functions beside a layer of ridge functions that stand as they were drawn, as a multiple of these; beside what has
 #: been trained, as a multiple of its parameters, within limits, and shared out among the outputs.
-RICHER, FRESH, FEWEST, MOST = 1.5, 3, 200, 600
+RICHER, FRESH, FEWEST, MOST = 1.5, 3, 200, 420
+#: Directions in which what has been trained can move, at most, shared out as well, and the points that tell them.
+MOVES, MOVED_ON = 200, 400
 #: Collocation points for each function.
 POINTS = 3
 #: Relative rank cut-off of the further functions.
@@ -26,8 +31,13 @@ CUTOFF = 1e-13
 STEPS, ENOUGH = 4, 0.5
 #: Bandwidths that are tried where the first solution has none, by this many functions on so many points for each.
 SCAN, TRIED, TRIED_POINTS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0), 150, 6
-#: Of these every third one is as smooth as this at least, so that what the equations leave open can be made of them.
-SMOOTH = 4.0
+#: Of these a third have the bandwidth that fits best; the others' are spread from the one to the other, or to the best.
+#: So what the equations hardly see can be made of them: on the unit box it grows by as many powers of e.
+SMOOTHEST, STEEPEST = 2.0, 32.0
+#: Multiples of it fill the unit interval evenly.
+GOLDEN = (math.sqrt(5) - 1) / 2
+#: Measured values from which noise can be found, if there is any.
+FEWEST_NOISY = 20
 #: Functions that leave more than this part of rows that they were not fitted to do not help.
 NO_HELP = 0.9
 
@@ -64,18 +74,13 @@ def second_solve(
     network: Network, parameters: Mapping[str, float], anew: Anew, generator: torch.Generator
 ) -> SecondSolve:
     """Solve again in a richer space, from the first solution: its network and the parameters that it found."""
-    m = network.coef.shape[1]
     drawn = _drawn_ridges(network.basis)
-    if drawn is not None:
-        count, bandwidth, activation = math.ceil(RICHER * drawn.directions.shape[1]), drawn.bandwidth, drawn.activation
-    else:
-        trained = sum(each.numel() for each in network.parameters())
-        count = math.ceil(min(max(FRESH * trained, FEWEST), MOST) / math.sqrt(m))
-        bandwidth, activation = _ones(network), "sine"
-    ridges = Ridges.draw(count, bandwidth, activation, generator)
-    system = anew(enriched(_functions(ridges, network), network), POINTS * count)
     if drawn is None:
-        system = _with_best_bandwidth(system, network, ridges)
+        system = _beside_trained(network, anew, generator)
+    else:
+        count = math.ceil(RICHER * drawn.directions.shape[1])
+        ridges = Ridges.draw(count, drawn.bandwidth, drawn.activation, generator)
+        system = anew(enriched(network, _functions(ridges, network)), POINTS * count)
     first = system.initial()
     first[system.own] = first.new_tensor([parameters[name] for name in system.problem.parameters])
     return _linear(system, first) if system.is_linear and not parameters else _nonlinear(system, first)
@@ -92,8 +97,24 @@ def _drawn_ridges(basis: Basis) -> Ridges | None:
     return basis.ridges if same else None
 
 
-def _ones(network: Network) -> Tensor:
-    return torch.ones(network.inputs.size, dtype=torch.float64)
+def _beside_trained(network: Network, anew: Anew, generator: torch.Generator) -> System:
+    """The system of sine functions, and of the directions in which the network can move, beside it."""
+    trained, share = sum(each.numel() for each in network.parameters()), math.sqrt(network.coef.shape[1])
+    count, moves = math.ceil(min(max(FRESH * trained, FEWEST), MOST) / share), math.ceil(MOVES / share)
+    ones = torch.ones(network.inputs.size, dtype=torch.float64)
+    ridges = Ridges.draw(count, ones, "sine", generator)
+    system = anew(enriched(network, _functions(ridges, network)), POINTS * (count + moves))
+    sines, problem = _with_best_bandwidth(system, network, ridges), system.problem
+    system.deadline.check()
+    if _may_be_noisy(problem):
+        return system.with_network(enriched(network, sines))
+    sample = error_sample(problem, MOVED_ON).to(network.coef.device, network.coef.dtype)
+    return system.with_network(enriched(network, sines, tangents(network, problem.domain.axes, sample, moves)))
+
+
+def _may_be_noisy(problem: Problem) -> bool:
+    """Whether steep functions, and the network's own directions, would be fitted to the noise of measured values."""
+    return any(each.noise or len(each) >= FEWEST_NOISY for each in problem.data.values())
 
 
 def _functions(ridges: Ridges, network: Network) -> Perceptron:
@@ -173,17 +194,18 @@ def _factors(system: System, r: Tensor, j: Tensor) -> Bordered:
     return Bordered(factor, m * m + len(system.problem.parameters), system.deadline)
 
 
-def _with_best_bandwidth(system: System, network: Network, ridges: Ridges) -> System:
-    """The system with the bandwidth whose functions, fitted on half the rows, leave the least part of the others.
+def _with_best_bandwidth(system: System, network: Network, ridges: Ridges) -> Perceptron:
+    """The functions of the bandwidth with which fewer, fitted on half the rows, leave the least part of the others.
 
     The smoothest ones where none leaves less than there was: what is left is noise, or finer than all of them.
     """
+    steepest = SMOOTHEST if _may_be_noisy(system.problem) else STEEPEST
     few = ridges.thinned(TRIED)
     small = system.subset(TRIED * TRIED_POINTS)
 
     def left(bandwidth: float) -> float:
-        functions = _functions(_mixed(few, bandwidth), network)
-        trial = small.with_network(enriched(functions, network))
+        functions = _functions(_mixed(few, bandwidth, steepest), network)
+        trial = small.with_network(enriched(network, functions))
         _, r, j = _balanced(trial, trial.initial())
         fit = Bordered(triangle(j[::2], -r[::2]), j.shape[1] - functions.size * network.coef.shape[1])
         after = r[1::2] + j[1::2] @ fit.solve(CUTOFF)
@@ -191,11 +213,13 @@ def _with_best_bandwidth(system: System, network: Network, ridges: Ridges) -> Sy
 
     parts = {bandwidth: left(bandwidth) for bandwidth in SCAN}
     best = min(parts, key=parts.__getitem__) if min(parts.values()) < NO_HELP else SCAN[0]
-    return system.with_network(enriched(_functions(_mixed(ridges, best), network), network))
+    return _functions(_mixed(ridges, best, steepest), network)
 
 
-def _mixed(ridges: Ridges, bandwidth: float) -> Ridges:
-    """The functions with this bandwidth, every third one smooth."""
-    factors = torch.ones(ridges.directions.shape[1], dtype=ridges.directions.dtype)
-    factors[::3] = min(1.0, SMOOTH / bandwidth)
+def _mixed(ridges: Ridges, bandwidth: float, steepest: float) -> Ridges:
+    """A third of the functions with this bandwidth, the others from the smoothest to the steepest, if that is more."""
+    steepest = max(bandwidth, steepest)
+    even = GOLDEN * torch.arange(ridges.directions.shape[1], dtype=ridges.directions.dtype) % 1
+    factors = steepest * (SMOOTHEST / steepest) ** even / bandwidth
+    factors[::3] = 1.0
     return replace(ridges.scaled(bandwidth), directions=ridges.directions * factors)

@@ -20,7 +20,7 @@ def built(settings, outputs: int, generator: torch.Generator):
 def test_it_begins_as_the_network_with_all_derivatives(settings):
     generator = torch.Generator().manual_seed(0)
     network, further = (built(each, 2, generator) for each in (settings, Features(7)))
-    both = enriched(further.basis, network)
+    both = enriched(network, further.basis)
     x = BOX.sample("interior", 11, generator, "random").x
     indices = total_order(BOX.axes, 2)
     first, second = (each(each.inputs(x, indices)).coefficients for each in (network, both))
@@ -31,7 +31,7 @@ def test_it_begins_as_the_network_with_all_derivatives(settings):
 def test_the_further_functions_stand_in_front():
     generator = torch.Generator().manual_seed(0)
     network, further = built(MLP(5), 1, generator), built(Features(7), 1, generator)
-    both = enriched(further.basis, network)
+    both = enriched(network, further.basis)
     x = BOX.sample("interior", 5, generator, "random").x
     inputs = both.inputs(x, total_order(BOX.axes, 1))
     values = both.basis(inputs).coefficients
