@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -177,7 +178,12 @@ def test_a_second_solve_has_a_budget_of_its_own_and_says_when_it_was_not_enough(
     late = solve(rod(), Features(60, bandwidth=3.0), LSGD(seconds=1e-9), points=60).verdict
     assert late.estimate == {}
     assert any("not estimated" in warning for warning in late.warnings)
+    unknown = replace(rod(), exact=None)
+    late = solve(unknown, Features(60, bandwidth=3.0), LSGD(seconds=1e-9), points=60).verdict
+    assert any("could not be checked: the second solve did not end within 1e-09 s" in each for each in late.complaints)
     monkeypatch.setattr("pinnml.run.judge.LEAST_SECONDS", 600.0)
     timely = solve(rod(), Features(60, bandwidth=3.0), LSGD(seconds=1e-9), points=60).verdict
     assert timely.estimate["u"] > 0.5
     assert not any("not estimated" in warning for warning in timely.warnings)
+    timely = solve(unknown, Features(60, bandwidth=3.0), LSGD(seconds=1e-9), points=60).verdict
+    assert not any("could not be checked" in each for each in timely.complaints)

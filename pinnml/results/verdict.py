@@ -56,7 +56,7 @@ class Verdict:
     that are open change with each other. reach: by field, how far off it could be with no more left of the equations
     than is. beside_zero: what is left of the equations as a part of what zero fields leave. gain: what a richer basis
     leaves as a part of that, most of it of the equation, and at the place, `worst_left`. missing: conditions that
-    seem to lack.
+    seem to lack. unchecked: why a second solve that was asked for is silent on fields of which nothing else is known.
 
     warnings: what may be amiss and does not keep the solution from being good, such as a face without a condition.
     seconds ends with the last step of the solver; seconds_verify is what judging took.
@@ -97,6 +97,7 @@ class Verdict:
     standard_errors: Mapping[str, float] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    unchecked: str = ""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -265,10 +266,10 @@ class Verdict:
         if estimate is not None and not estimate <= limit:
             by = f", by {self.estimated_by}" if self.estimated_by else ""
             found.append(f"The estimated error is {estimate:.1e}{by}{promise}.")
-        if found or self.error is not None or estimate is not None:
+        if self.unchecked:
+            found.append(f"The error could not be checked: {self.unchecked}.")
+        if found or self.error is not None or estimate is not None or self.expected is None:
             return found
-        if self.expected is None:
-            return []
         return [f"The promised error of {self.expected:.1e} could not be checked: nothing to compare with."]
 
     def to_json(self) -> dict[str, Any]:

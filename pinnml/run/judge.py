@@ -24,17 +24,22 @@ from pinnml.verification import Verification, missing_conditions, replaced, unme
 
 #: Random points that tell whether a field is zero.
 FEW = 100
-#: Seconds that a second solve has at least, where the first one's are limited.
-LEAST_SECONDS = 10.0
+#: Seconds that a second solve has at least, where the first one's are limited: without it no solution is called good
+#: of which nothing is known, and it ends in seconds as a rule.
+LEAST_SECONDS = 60.0
 #: The functions of a second solve are drawn from a stream of their own.
 SECOND_STREAM = 5 * 2**31
 
 
-def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float, check: Verification | None) -> Verdict:
+#: What a second solve says, why it says nothing though it was wanted, or None where there was none.
+Check = Verification | str | None
+
+
+def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float, check: Check) -> Verdict:
     """The verdict on where the loop stands.
 
     record: what was asked, from `solve`. seconds: when the solver had ended, since the solve began; what came
-    after, a second solve included, is `seconds_verify`. check: what a second solve said, None where there was none.
+    after, a second solve included, is `seconds_verify`. check: from `check_of`.
     """
     system, theta = loop.system, loop.theta
     network, parameters = system.network_at(theta), system.parameters_at(theta)
@@ -43,6 +48,8 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
     with torch.no_grad():
         rows = system.residual(theta)
     total = float(rows.square().sum()) or 1.0
+    silent = check if isinstance(check, str) else ""
+    all_known = None not in relative_errors.values()
     return Verdict(
         status=status,
         relative_l2=relative_errors,
@@ -63,8 +70,9 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
         warnings=(
             *bare_faces(system.problem, weakly=record["tests"] is not None),
             *_search_ended(loop.notes, network.basis.size),
-            *_late(loop),
+            *((f"The error was not estimated: {silent}.",) if silent and all_known else ()),
         ),
+        unchecked="" if all_known else silent,
         seed=record["seed"],
         device=record["device"],
         dtype=record["dtype"],
@@ -76,11 +84,12 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
     )
 
 
-def check_of(loop: Loop, status: Status, request: Request) -> Verification | None:
+def check_of(loop: Loop, status: Status, request: Request) -> Check:
     """What a second solve says of where the loop stands; None where none was wanted, or there is nothing to say.
 
-    Scattered points have no others to be solved on. Interrupted, a second solve says nothing either; and one that fails
-    does not cost the solution, but is noted. Where the first had a limit of time it may take as long again.
+    Scattered points have no others to be solved on. Interrupted, a second solve says nothing either. One that fails, or
+    runs out of time, does not cost the solution, but is told. Where the first had a limit of time it may take as long
+    again.
     """
     unsound = status in (Status.INTERRUPTED, Status.NOT_FINITE)
     if not request.verify or unsound or isinstance(request.problem.domain, Points):
@@ -95,24 +104,17 @@ def check_of(loop: Loop, status: Status, request: Request) -> Verification | Non
     try:
         return verify(loop.system, loop.theta, timely, request.seed + SECOND_STREAM)
     except OutOfTimeError:
-        loop.notes["estimate"] = f"not within {budget:.3g} s"
+        cure = "give the solve more seconds, or verify=False to go by the residuals alone"
+        return f"the second solve did not end within {budget:.3g} s ({cure})"
     except KeyboardInterrupt:
-        pass
+        return None
     except PinnmlError as error:
-        loop.notes["second solve"] = f"failed: {str(error).partition(chr(10))[0]}"
-    return None
+        return f"the second solve failed: {str(error).partition(chr(10))[0].rstrip('.')}"
 
 
-def _late(loop: Loop) -> tuple[str, ...]:
-    """A sentence where a second solve ran out of time."""
-    late = loop.notes.get("estimate")
-    cure = "give the solve more seconds, or verify=False"
-    return () if late is None else (f"the error was not estimated: the second solve did not end {late} ({cure})",)
-
-
-def _checked(check: Verification | None) -> dict[str, Any]:
+def _checked(check: Check) -> dict[str, Any]:
     """What a second solve adds to a verdict."""
-    if check is None:
+    if not isinstance(check, Verification):
         return {}
     found = check.determination
     return {

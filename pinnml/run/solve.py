@@ -29,6 +29,7 @@ from pinnml.run.threads import settle_threads, threads_put_back
 from pinnml.solvers import Solver
 from pinnml.system.weak import TestSpace
 from pinnml.validation import flag, of_kind, or_none, shown
+from pinnml.verification import Verification
 
 
 def solve(
@@ -167,6 +168,6 @@ def _ended(loop: Loop, request: Request, keeper: Keeper | None = None) -> Soluti
     check = check_of(loop, status, request)
     verdict = judge(loop, status, record_of(request, loop.system), seconds, check)
     solution = solution_at(loop, request, verdict)
-    if check is None:
+    if not isinstance(check, Verification):
         return solution
     return replace(solution, second=check.second, alternative=check.alternative if verdict.undetermined else None)
