@@ -11,10 +11,9 @@ import torch
 
 from pinnml.deadline import NEVER, Deadline, OutOfTimeError
 from pinnml.domains import Points
-from pinnml.errors import PinnmlError
 from pinnml.networks import Network
 from pinnml.problem import Problem, bare_faces
-from pinnml.results import Verdict, error_sample, errors, provenance, values_at
+from pinnml.results import Verdict, error_sample, errors, provenance, told, values_at
 from pinnml.run.loop import Loop
 from pinnml.run.preparation import unseen_by
 from pinnml.run.request import Request
@@ -108,8 +107,8 @@ def check_of(loop: Loop, status: Status, request: Request) -> Check:
         return f"the second solve did not end within {budget:.3g} s ({cure})"
     except KeyboardInterrupt:
         return None
-    except PinnmlError as error:
-        return f"the second solve failed: {str(error).partition(chr(10))[0].rstrip('.')}"
+    except Exception as error:  # also LAPACK's, or a lack of memory: the solution is there
+        return f"the second solve failed: {told(error).partition(chr(10))[0].rstrip('.')}"
 
 
 def _checked(check: Check) -> dict[str, Any]:

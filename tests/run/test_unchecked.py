@@ -16,6 +16,7 @@ from pinnml.run import judge
 from tests.helpers.solving import rod
 
 LATE, FAILED = OutOfTimeError(), NonFiniteError("the residual is not finite.\nSomewhere.")
+STRANGE = MemoryError("no room for a matrix")
 
 
 def unknown() -> Problem:
@@ -41,7 +42,7 @@ def verdict_of(problem: Problem, **given) -> Verdict:
     return solve(problem, Features(40, bandwidth=5), LSGD(steps=20, seconds=20), points=200, **given).verdict
 
 
-@pytest.fixture(params=[LATE, FAILED], ids=["late", "failed"])
+@pytest.fixture(params=[LATE, FAILED, STRANGE], ids=["late", "failed", "strange"])
 def unchecked(request, monkeypatch) -> str:
     """A second solve that ends without a word, and what is said of it."""
 
@@ -51,7 +52,9 @@ def unchecked(request, monkeypatch) -> str:
     monkeypatch.setattr(judge, "verify", fails)
     cure = "give the solve more seconds, or verify=False to go by the residuals alone"
     late = f"the second solve did not end within 60 s ({cure})."
-    return late if request.param is LATE else "the second solve failed: the residual is not finite."
+    kind = type(request.param).__name__
+    words = "the residual is not finite" if request.param is FAILED else "no room for a matrix"
+    return late if request.param is LATE else f"the second solve failed: {kind}: {words}."
 
 
 def test_a_right_solution_that_nobody_has_checked_is_not_good(unchecked):
