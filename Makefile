@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TESTS ?= tests
-# A process on every core, of one thread each; whoever is done takes work from the others.
+# A process on every core, of one thread each; whoever is done takes work from the others. What was compiled is kept, or
+# every process that a test starts would compile the package anew.
+export PYTHONDONTWRITEBYTECODE =
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 .PHONY: demo test quick bench lint clean

@@ -106,15 +106,16 @@ class RankRevealed:
         self._spectral = unknowns <= SVD_UNKNOWNS
         deadline.forecast((SVD_COST if self._spectral else PIVOTED_COST) * unknowns**3)
         if self._spectral:
-            self._q, self._pivots, self._right = torch.linalg.svd(system.r)
+            q, self._pivots, self._right = torch.linalg.svd(system.r)
+            self._q = (q,)
         else:
-            factors = scipy.linalg.qr(system.r.cpu().numpy(), pivoting=True, mode="economic", check_finite=False)
-            q, r, order = factors  # pyright: ignore[reportAssignmentType]
+            factors = scipy.linalg.qr(system.r.cpu().numpy(), pivoting=True, mode="raw", check_finite=False)
+            (reflections, tau), r, order = factors  # pyright: ignore[reportAssignmentType]
             device = system.r.device
-            self._q, self._right = torch.from_numpy(q).to(device), torch.from_numpy(r).to(device)
-            self._order = torch.from_numpy(order).to(device)
+            self._q = torch.from_numpy(reflections).to(device), torch.from_numpy(tau).to(device)
+            self._right, self._order = torch.from_numpy(r).to(device), torch.from_numpy(order).to(device)
             self._pivots = self._right.diagonal().abs()
-        self._d = self._q.mT @ system.d
+        self._d = self._turned(system.d[:, None]).squeeze(1)
 
     @property
     def largest(self) -> float:
@@ -144,7 +145,7 @@ class RankRevealed:
 
         The solutions (P, k) with R x = the reach, and the coordinates of the rest.
         """
-        turned = self._q.mT @ columns
+        turned = self._turned(columns)
         return self._reached(turned[:rank]) / self._system.scale[:, None], turned[rank:]
 
     def directions(self, floor: float) -> Tensor:
@@ -157,11 +158,17 @@ class RankRevealed:
         if self._spectral:
             return self._right.mT / self._pivots.clamp(min=least) / scale
         rank = self.rank(floor)
-        identity = torch.eye(len(self._pivots), dtype=self._q.dtype, device=self._q.device)
+        identity = torch.eye(len(self._pivots), dtype=self._pivots.dtype, device=self._pivots.device)
         unseen = -self._reached(self._right[:rank, rank:])
         unseen[self._order[rank:]] = identity[rank:, rank:]
         unseen /= torch.linalg.vector_norm(unseen, dim=0) * least
         return torch.cat([self._reached(identity[:rank, :rank]), unseen], dim=1) / scale
+
+    def _turned(self, columns: Tensor) -> Tensor:
+        """Q^T columns (P, k); of a pivoted triangle by its reflections, so that Q is never formed."""
+        if self._spectral:
+            return self._q[0].mT @ columns
+        return torch.ormqr(*self._q, columns, transpose=True)
 
     def _reached(self, turned: Tensor) -> Tensor:
         """The unknowns z (P, k), in units of the columns' lengths, with R z = Q columns of coordinates (rank, k)."""

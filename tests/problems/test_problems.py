@@ -108,7 +108,8 @@ def test_fields_in_a_cube_come_within_one_part_in_a_thousand_with_half_the_funct
 
 @pytest.mark.slow
 def test_burgers_comes_within_one_part_in_a_thousand_in_fifty_steps():
-    recipe = replace(burgers.recipe(), solver=LevenbergMarquardt(steps=50), points=1000)
+    network = replace(burgers.recipe().network, width=16)  # 9e-4 at most for three seeds
+    recipe = replace(burgers.recipe(), network=network, solver=LevenbergMarquardt(steps=50), points=1000)
     assert recipe.solve(burgers.problem(), verify=False).verdict.error < 5e-3
 
 

@@ -38,13 +38,13 @@ def problem(name: str, **more) -> Problem:
 @pytest.mark.parametrize("name", ["disc", "l_shape", "plate_with_hole", "square_quads"])
 def test_poisson_is_solved_to_many_digits(name):
     # a smooth solution is met to 1e-11 or so by 200 functions; 1e-8 leaves room for other machines
-    solution = solve(problem(name), network=Features(200), points=600)
+    solution = solve(problem(name), network=Features(200), points=600, verify=False)
     assert error_of(solution) < 1e-8
     wrong = lambda u, x, y: laplacian(u) + 2.9 * exact(x, y)  # noqa: E731
     mesh = Mesh.read(MESHES / f"{name}.msh")
     wall = Equation(lambda u, x, y: u - exact(x, y), on="boundary", name="wall")
     other = Problem(domain=mesh, fields="u", equations=(Equation(wrong, name="wrong"), wall), exact=exact)
-    assert error_of(solve(other, network=Features(200), points=600)) > 1e-4
+    assert error_of(solve(other, network=Features(100, bandwidth=4), points=600, verify=False)) > 1e-4
 
 
 def test_a_problem_on_hexahedra_with_a_flux_on_named_faces_is_solved():
@@ -55,7 +55,7 @@ def test_a_problem_on_hexahedra_with_a_flux_on_named_faces_is_solved():
         Equation(flux, on=("right", "back", "top"), name="flux"),
     )
     cube = Problem(domain=mesh, fields="u", equations=equations, exact=lambda x, y, z: x**3 + y * z)
-    solution = solve(cube, network=Features(150), points=500)
+    solution = solve(cube, network=Features(150), points=500, verify=False)
     assert error_of(solution) < 1e-6
     # the flux through all faces is the integral of the Laplacian, 3
     through = solution.integrate(lambda u, normal: normal_derivative(u, normal), "boundary", 2000)
@@ -76,9 +76,8 @@ def test_heat_on_a_disc_over_time_is_solved_and_drawn_as_a_series():
         Equation(lambda u: u.d("t") - laplacian(u), name="heat"),
         Equation(lambda u, x, y, t: u - known(x, y, t), on=("rim", "initial"), name="known"),
     )
-    solution = solve(
-        Problem(domain=mesh, fields="u", equations=equations, exact=known), network=Features(200), points=800
-    )
+    warm = Problem(domain=mesh, fields="u", equations=equations, exact=known)
+    solution = solve(warm, network=Features(200), points=800, verify=False)
     assert error_of(solution) < 1e-5
     series = snapshots(solution)
     assert len(series) > 2

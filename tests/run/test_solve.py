@@ -44,11 +44,11 @@ def test_a_problem_alone_is_solved_to_ten_digits():
 
 @pytest.mark.parametrize(
     ("solver", "error"),
-    [(LSGD(), 1e-5), (LevenbergMarquardt(), 1e-6), (LBFGS(steps=300), 1e-2), (Adam(steps=1500, rate=1e-2), 3e-2)],
+    [(LSGD(), 1e-5), (LevenbergMarquardt(), 1e-6), (LBFGS(steps=30), 1e-2), (Adam(steps=700, rate=1e-2), 3e-2)],
     ids=lambda value: type(value).__name__ if isinstance(value, Solver) else "",
 )
 def test_every_solver_takes_the_same_problem_and_network(solver, error):
-    verdict = solve(rod(), MLP(16, 1, "tanh"), solver, points=60).verdict
+    verdict = solve(rod(), MLP(16, 1, "tanh"), solver, points=60, verify=False).verdict
     assert verdict.relative_l2["u"] < error
     assert (
         verdict.solver

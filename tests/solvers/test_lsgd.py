@@ -302,8 +302,8 @@ def median_error(solver: Solver, network: NetworkSettings) -> float:
 @pytest.mark.slow
 def test_a_sine_is_fitted_four_times_better_than_by_adam_in_as_many_steps():
     network = MLP(32, 4, "relu", init="box", residual=True)
-    ours = median_error(LSGD(steps=300, patience=10**6, tolerance=0.0), network)
-    adam = median_error(Adam(steps=300, patience=10**6), network)
+    ours = median_error(LSGD(steps=200, patience=10**6, tolerance=0.0), network)
+    adam = median_error(Adam(steps=200, patience=10**6), network)
     assert ours < adam / 4
     assert ours < 2e-3
 

@@ -24,7 +24,7 @@ def relative(surrogate: Surrogate, samples) -> float:
 
 @pytest.mark.slow
 def test_the_network_is_better_than_the_coarse_answer_that_it_corrects():
-    found = trainer(MessagePassing(16, 4), modes=8, n=96, epochs=20)
+    found = trainer(MessagePassing(16, 4), modes=8, n=96, epochs=6)
     _, samples = solved(96)
     held = samples.of(range(64, 96))
     coarse = found.surrogate.coarse(held.inputs).u
