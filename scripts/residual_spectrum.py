@@ -47,10 +47,11 @@ def levels_of(
     solution, found = None, []
     for number, solver in enumerate(solvers):
         if solution is None:
-            solution = solve(problem, network, solver, points=points, rule="sobol", seed=seed)
+            solution = solve(problem, network, solver, points=points, rule="sobol", seed=seed, verify=False)
         else:
             finer = replace(solution, network=solution.network.refined()[0])
-            solution = solve(problem, solver=solver, points=points, rule="sobol", seed=seed, start=finer)
+            again = {"points": points, "rule": "sobol", "seed": seed, "start": finer, "verify": False}
+            solution = solve(problem, solver=solver, **again)
         assert isinstance(network.intervals, int)
         found.append(Level(network.intervals * 2**number, solution.verdict.error, spectrum(solution)))
     return found

@@ -200,7 +200,9 @@ def _cole_hopf(x, t, nu):
         return mpmath.sin(mpmath.pi * y) * w
 
     panels = mpmath.linspace(-12, 12, 49)
-    return -mpmath.quad(upper, panels) / mpmath.quad(lambda z: weight(z)[1], panels)
+    # every panel is smooth: the points of Gauss take a third of the time of those for singular ends, to 30 digits
+    above, below = (mpmath.quad(f, panels, method="gauss-legendre") for f in (upper, lambda z: weight(z)[1]))
+    return -above / below
 
 
 def test_the_layer_profile_solves_its_equation_and_vanishes_at_both_ends():
