@@ -252,7 +252,7 @@ def test_a_problem_in_a_ball_is_solved_and_drawn():
         Equation(lambda u, x, y, z: u - (x**2 + y**2 + z**2), on="boundary", name="wall"),
     )
     problem = Problem(domain=Solid(ball()), fields="u", equations=equations, exact=lambda x, y, z: x**2 + y**2 + z**2)
-    solution = solve(problem, network=Features(150), points=500)
+    solution = solve(problem, network=Features(150), points=500, verify=False)
     error = solution.error()["u"]
     assert error is not None
     assert error < 1e-6
