@@ -19,6 +19,10 @@ from pinnml.run import shown
 SINGULAR = 1e-12
 #: Unknowns from which multigrid is faster, in the plane and in space; and bytes for each number of a factor.
 MANY, NUMBER = (300_000, 40_000), 12.0
+#: Orders of elimination, in the plane and in space. Minimum degree fills least, in space half of what the other does.
+#: But SuperLU cuts its relaxed supernodes from the tree of A^T A, and on triangles whose nodes come in no order that
+#: order made it 60 times slower. Its symmetric mode, as fast, overruns memory where a pivot is off the diagonal.
+ORDERS = ("COLAMD", "MMD_AT_PLUS_A")
 #: Relative residual at which multigrid ends, that with which a step is good enough, and the cycles that it may take.
 WANTED, ENOUGH, CYCLES = 1e-13, 1e-9, 200
 #: Bytes for each unknown of what is kept of every cycle where a matrix is indefinite.
@@ -37,7 +41,7 @@ class LinearSolver:
     """
 
     def __init__(self, matrix: csr_array, dimensions: int, free: float):
-        self.matrix, self._free = matrix, free
+        self.matrix, self._free, self._dimensions = matrix, free, dimensions
         self._needed = factor_bytes(unknowns(matrix), dimensions)
         wanted = unknowns(matrix) >= MANY[dimensions > 2] or self._needed > free
         self._cycle = multigrid(matrix) if wanted else None
@@ -56,7 +60,7 @@ class LinearSolver:
             if self._needed > self._free:
                 got = f"about {shown(self._needed)} for its factors, of {shown(self._free)} that are free"
                 raise _too_large(unknowns(self.matrix), got)
-            self._factors = direct(self.matrix)
+            self._factors = direct(self.matrix, self._dimensions)
         return self._factors(r)
 
     def is_for(self, matrix: csr_array) -> bool:
@@ -74,10 +78,10 @@ def factor_bytes(n: int, dimensions: int) -> float:
     return NUMBER * (20.0 * n ** (4 / 3) if dimensions > 2 else 30.0 * n * math.log2(n + 2))
 
 
-def direct(matrix: csr_array) -> Callable[[np.ndarray], np.ndarray]:
-    """The solution by sparse factors. Raises as `LinearSolver` does."""
+def direct(matrix: csr_array, dimensions: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The solution by sparse factors, on a mesh of so many dimensions. Raises as `LinearSolver` does."""
     try:
-        factors = splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A")  # patterns are symmetric
+        factors = splu(matrix.tocsc(), permc_spec=ORDERS[dimensions > 2])
     except MemoryError as error:
         raise _too_large(unknowns(matrix), "no memory for its factors") from error
     except RuntimeError as error:

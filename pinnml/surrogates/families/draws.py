@@ -91,7 +91,9 @@ def spde_root(mesh: Mesh, length: float) -> Callable[[np.ndarray], np.ndarray]:
     mass = bilinear_matrix(mesh, lambda u, v: u * v)
     lumped = np.asarray(mass.sum(axis=1)).ravel()
     stiffness = bilinear_matrix(mesh, lambda u, v: dot(grad(u), grad(v)))
-    factors = splu((stiffness + kappa**2 * diags_array(lumped)).tocsc(), permc_spec="MMD_AT_PLUS_A")
+    # positive definite: no pivot is off the diagonal, which SuperLU's symmetric mode relies on
+    options: Any = {"options": {"SymmetricMode": True}, "diag_pivot_thresh": 0.0, "permc_spec": "MMD_AT_PLUS_A"}
+    factors = splu((stiffness + kappa**2 * diags_array(lumped)).tocsc(), **options)
     return lambda white: scale * factors.solve((white * np.sqrt(lumped)).T).T
 
 
