@@ -107,7 +107,7 @@ class RankRevealed:
         deadline.forecast((SVD_COST if self._spectral else PIVOTED_COST) * unknowns**3)
         if self._spectral:
             q, self._pivots, self._right = torch.linalg.svd(system.r)
-            self._q = (q,)
+            self._q: tuple[Tensor, ...] = (q,)
         else:
             factors = scipy.linalg.qr(system.r.cpu().numpy(), pivoting=True, mode="raw", check_finite=False)
             (reflections, tau), r, order = factors  # pyright: ignore[reportAssignmentType]
@@ -168,7 +168,8 @@ class RankRevealed:
         """Q^T columns (P, k); of a pivoted triangle by its reflections, so that Q is never formed."""
         if self._spectral:
             return self._q[0].mT @ columns
-        return torch.ormqr(*self._q, columns, transpose=True)
+        reflections, lengths = self._q
+        return torch.ormqr(reflections, lengths, columns, transpose=True)
 
     def _reached(self, turned: Tensor) -> Tensor:
         """The unknowns z (P, k), in units of the columns' lengths, with R z = Q columns of coordinates (rank, k)."""
