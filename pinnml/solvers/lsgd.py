@@ -35,6 +35,8 @@ ENOUGH = 0.9
 SEARCH_SHARE = 0.5
 #: The gain ratio that variable projection aims at.
 TARGET = 0.2
+#: Singular values of the head's Jacobian below this part of its longest column fade out in variable projection.
+SMOOTHED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class State:
     """What is carried from step to step. `fit` is None before the first; `head_is_done` once its problem is solved.
 
     memory and gradient belong to "gradient", radius to "gauss-newton" and to the problem's own parameters, which are
-    `own_is_done` where a step on them alone has gained next to nothing.
+    `own_is_done` where a step on them alone has gained next to nothing. damping: that of the head from here on.
     """
 
     fit: HeadFit | None = None
@@ -52,6 +54,7 @@ class State:
     gradient: Tensor | None = None
     radius: float = 1.0
     own_is_done: bool = False
+    damping: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,9 @@ class LSGD(Solver):
     of the head projected out), or "fixed". The trainable parameters of the problem, being few, take such projected
     steps with "gradient" too, in turn with the moves of the basis; "fixed" has no use for them. cutoff: relative rank
     cut-off of the head; None to choose it on held-out points. damping: the Tikhonov term damping |coef|^2, without
-    which a head of nearly dependent functions does not move smoothly with them. balance: weight the equations so that
+    which a head of nearly dependent functions does not move smoothly with them: where a singular value passes the
+    cut-off, the reduced loss jumps. None for none, but with "gauss-newton" for one that lets singular values fade out
+    below 1e-9 of the longest column. balance: weight the equations so that
     their rows are equally long. search: look for the bandwidth and activation that the network leaves open.
     tolerance: the relative residual (see `System.relative`) at which the solve ends. patience: steps within which the
     loss must fall by a tenth. rate: the length of the first move of "gradient".
@@ -74,7 +79,7 @@ class LSGD(Solver):
 
     hidden: str = "gradient"
     cutoff: float | None = None
-    damping: float = 0.0
+    damping: float | None = None
     balance: bool = True
     search: bool = True
     tolerance: float = 1e-8
@@ -85,7 +90,8 @@ class LSGD(Solver):
         super().__post_init__()
         choice("way to move the basis", self.hidden, HIDDEN)
         settle(self, or_none(fraction), "cutoff")
-        settle(self, not_negative, "damping", "tolerance")
+        settle(self, or_none(not_negative), "damping")
+        settle(self, not_negative, "tolerance")
         settle(self, flag, "balance", "search")
         settle(self, whole_number, "patience")
         settle(self, positive, "rate")
@@ -102,7 +108,7 @@ class LSGD(Solver):
 
     def init(self, system: System, theta: Tensor) -> State:
         """Nothing yet: the first step searches and fits."""
-        return State()
+        return State(damping=self.damping or 0.0)
 
     def packed(self, state: State) -> dict[str, Any]:
         """All of it; the fit without its system and theta, which are those of the solve."""
@@ -121,7 +127,7 @@ class LSGD(Solver):
         if fit is None:
             return self._first(system, theta, state)
         if not state.head_is_done:
-            return self._after(state, self._fit(fit.system, fit.theta, fit.cutoff))
+            return self._after(state, self._fit(fit, fit.theta, state.damping))
         if self.hidden == "gauss-newton":
             return self._projected(fit, state, fit.system.hidden) or self._ended(fit, state)
         if fit.system.problem.parameters and not state.own_is_done:
@@ -156,9 +162,11 @@ class LSGD(Solver):
                 notes["search ended at"] = SCAN[-1]
         cutoffs = CUTOFFS if self.cutoff is None else (self.cutoff,)
         try:
-            fit = fit_head(system, theta, cutoffs=cutoffs, damping=self.damping, balance=self.balance)
+            fit = fit_head(system, theta, cutoffs=cutoffs, damping=state.damping, balance=self.balance)
         except OutOfTimeError:
             return self._first_of_few(system, state, notes)
+        if (damping := self._smoothing(fit)) != state.damping:
+            state, fit = replace(state, damping=damping), self._fit(fit, fit.theta, damping)
         return self._after(state, fit, **notes)
 
     def _first_of_few(self, system: System, state: State, notes: dict[str, float | int | str]) -> Step:
@@ -168,14 +176,16 @@ class LSGD(Solver):
             raise OutOfTimeError
         whole = with_ridges(system, ridges.thinned(FEATURES))
         few = whole.subset(2 * FEATURES).within(NEVER)
-        fit = fit_head(few, few.initial(), cutoffs=CUTOFFS[-1:], damping=self.damping, balance=self.balance)
+        fit = fit_head(few, few.initial(), cutoffs=CUTOFFS[-1:], damping=state.damping, balance=self.balance)
         whole = whole.with_weights(fit.system.weights)
         return Step(whole, fit.theta, state, Report(fit.loss, Status.SECONDS, {**notes, "functions": FEATURES}))
 
-    def _fit(self, system: System, theta: Tensor, cutoff: float, iterations: int = 1) -> HeadFit:
-        fit = fit_head(system, theta, cutoffs=(cutoff,), damping=self.damping)
+    def _fit(self, before: HeadFit, theta: Tensor, damping: float, iterations: int = 1) -> HeadFit:
+        """The head at another theta, with the cut-off that it had before."""
+        system = before.system
+        fit = fit_head(system, theta, cutoffs=(before.cutoff,), damping=damping)
         for _ in range(0 if system.is_linear else iterations - 1):
-            fit = fit_head(system, fit.theta, cutoffs=(cutoff,), damping=self.damping)
+            fit = fit_head(system, fit.theta, cutoffs=(before.cutoff,), damping=damping)
         return fit
 
     def _after(self, state: State, fit: HeadFit, **notes: float | int | str) -> Step:
@@ -205,7 +215,7 @@ class LSGD(Solver):
         for _ in range(THIRDS):
             moved = fit.theta.clone()
             moved[basis] += move
-            trial = self._fit(system, moved, fit.cutoff, iterations=HEAD_ITERATIONS)
+            trial = self._fit(fit, moved, state.damping, iterations=HEAD_ITERATIONS)
             if trial.loss < fit.loss:
                 slope = system.loss_and_gradient(trial.theta)[1][basis]
                 memory = state.memory.with_pair(move, slope - gradient)
@@ -214,6 +224,12 @@ class LSGD(Solver):
         if state.memory.pairs:  # the memory misleads: start it afresh
             return self._after(replace(state, memory=Memory()), fit)
         return self._ended(fit, state)
+
+    def _smoothing(self, fit: HeadFit) -> float:
+        """The damping of variable projection, unless it is given."""
+        if self.damping is not None or self.hidden != "gauss-newton":
+            return self.damping or 0.0
+        return SMOOTHED**2 * float(fit.system.jacobian(fit.theta, fit.system.head).square().sum(dim=0).max())
 
     def _ended(self, fit: HeadFit, state: State) -> Step:
         """No step, and the reason."""
@@ -229,8 +245,8 @@ class LSGD(Solver):
             place = slice(system.own.start - part.start, system.own.stop - part.start)
             longest = float(torch.linalg.vector_norm(head, dim=0).max())
             units[place] = parameter_units(system, hidden[:, place], longest)
-        if self.damping:
-            penalty = math.sqrt(self.damping) * torch.eye(head.shape[1], dtype=j.dtype, device=j.device)
+        if state.damping:
+            penalty = math.sqrt(state.damping) * torch.eye(head.shape[1], dtype=j.dtype, device=j.device)
             head = torch.cat([head, penalty])
             hidden = torch.cat([hidden, hidden.new_zeros((len(penalty), hidden.shape[1]))])
         few, many = sorted(j.shape)
@@ -241,7 +257,7 @@ class LSGD(Solver):
         def evaluate(step: Tensor) -> tuple[Tensor, HeadFit]:
             moved = fit.theta.clone()
             moved[part] += units * step
-            trial = self._fit(system, moved, fit.cutoff, iterations=HEAD_ITERATIONS)
+            trial = self._fit(fit, moved, state.damping, iterations=HEAD_ITERATIONS)
             return trial.rows, trial
 
         trial = longest_good_step(steps, evaluate, fit.rows, state.radius, TARGET, bent=False)

@@ -176,7 +176,7 @@ def losses_of(solver: Solver, s: System, steps: int) -> list[float]:
         step = solver.step(s, theta, state)
         s, theta, state = step.system, step.theta, step.state
         losses.append(step.report.loss)
-        damping = getattr(solver, "damping", 0.0)
+        damping = getattr(state, "damping", 0.0)
         penalty = 0.5 * damping * float(theta[s.head].square().sum())
         assert float(s.loss(theta)) + penalty == pytest.approx(losses[-1], rel=1e-6, abs=round_off)
         if step.report.status:
