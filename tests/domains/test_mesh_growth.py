@@ -17,7 +17,7 @@ from tests.helpers.made_meshes import DIMENSION, FORMS, KIND_NAMES, bend, unit_b
 from tests.helpers.memory import peak
 
 #: Cells a side, by dimension, of meshes of a few hundred to a few thousand cells.
-SIDE = {1: 2000, 2: 30, 3: 7}
+SIDE = {1: 2000, 2: 30, 3: 10}
 
 
 @pytest.mark.parametrize("kind", KIND_NAMES)
@@ -27,7 +27,8 @@ def test_measuring_takes_less_than_5_kb_a_cell(kind):
     mesh = Mesh(bend(points, DIMENSION[base]), cells, kind)
     mesh.measure("boundary")  # tables of the reference cell, once
     mesh = Mesh(bend(points, DIMENSION[base]), cells, kind)
-    assert peak(lambda: (mesh.measure(), mesh.measure("boundary"))) < 5e3 * len(cells) + 10e6
+    # a chunk takes some 13 MB, however many cells there are; at 250 kB a cell a thousand would take 250 MB
+    assert peak(lambda: (mesh.measure(), mesh.measure("boundary"))) < 5e3 * len(cells) + 16e6
 
 
 def test_the_memory_of_a_call_is_seen():
