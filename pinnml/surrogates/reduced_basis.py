@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
 from torch import Tensor
 
 from pinnml.errors import SettingsError
@@ -54,26 +54,32 @@ class ReducedBasis:
         chosen = vectors[:, ::-1][:, :m][:, kept] / np.sqrt(values[::-1][:m][kept])
         return cls(family, snapshots.T @ chosen)
 
+    @cached_property
+    def free_modes(self) -> np.ndarray:
+        """The modes (N, m) where conditions on values leave fields free."""
+        free = self.family.constraint(self.family.middle).free
+        return free @ (free.T @ self.modes)
+
     def __call__(self, inputs: Mapping[str, Any]) -> Coarse:
         """The answers to draws of the inputs, (b, p) and (b,) by name."""
-        found = [self._answer(draw) for draw in draws_of(inputs)]
+        fixed = self.family.fixed(inputs).numpy()
+        found = [self._answer(u, draw) for u, draw in zip(fixed, draws_of(inputs), strict=True)]
         u, step = (torch.from_numpy(np.stack(each)) for each in zip(*found, strict=True))
         return Coarse(u, step)
 
-    def _answer(self, draw: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """U and the step of Jacobi's iteration after it, (N,) each."""
-        held = self.family.constraint(draw)
-        modes = held.free @ (held.free.T @ self.modes)
-        u = torch.from_numpy(held.fixed.copy())
-        r = self.family.residual(u, draw).numpy()
-        for _ in range(1 if self.family.is_linear else STEPS):
-            matrix = self.family.matrix(u, draw)
-            step = modes @ np.linalg.solve(modes.T @ (csr_array(matrix) @ modes), -(modes.T @ r))
-            u = u + torch.from_numpy(step)
-            r = self.family.residual(u, draw).numpy()
-            if np.linalg.norm(step) <= LAST * float(u.norm()):
+    def _answer(self, fixed: np.ndarray, draw: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """U and the step of Jacobi's iteration after it, (N,) each, from what conditions fix of a draw (N,)."""
+        family, modes, u = self.family, self.free_modes, fixed
+        matrix, r = family.linearised(u, draw)
+        for last in [True] if family.is_linear else [*[False] * (STEPS - 1), True]:
+            step = modes @ np.linalg.solve(modes.T @ (matrix @ modes), -(modes.T @ r))
+            u = u + step
+            r = r + matrix @ step if family.is_linear else family.residual(torch.from_numpy(u), draw).numpy()
+            if last or np.linalg.norm(step) <= LAST * np.linalg.norm(u):
                 break
-        return u.numpy(), held.free @ (held.free.T @ (-r / matrix.diagonal()))
+            matrix = family.matrix(torch.from_numpy(u), draw)
+        free = family.constraint(family.middle).free
+        return u, free @ (free.T @ (-r / matrix.diagonal()))
 
 
 def out_of_fold(family: Family, inputs: Mapping[str, Tensor], u: Tensor, m: int, folds: int = 5) -> Coarse:

@@ -1,8 +1,7 @@
-"""Sweeps of the true operator of a draw from a prediction: its equations in no time, cycles, Krylov methods."""
+"""Sweeps of the true operator of a draw from a prediction: cycles, Krylov methods."""
 
 from pinnml.surrogates.sweeps.congruence import Congruence
 from pinnml.surrogates.sweeps.corrector import Corrector, near_null_fields
-from pinnml.surrogates.sweeps.equations import Equations
 from pinnml.surrogates.sweeps.krylov import Sweep, conjugate_gradients, conjugate_residuals, least_eigenvalue
 from pinnml.surrogates.sweeps.multigrid import Hierarchy
 from pinnml.surrogates.sweeps.norms import FieldNorms

@@ -16,7 +16,6 @@ from pinnml.elements import Constraint
 from pinnml.errors import ProblemError, ShapeError
 from pinnml.surrogates.families.family import Family
 from pinnml.surrogates.sweeps.congruence import Congruence
-from pinnml.surrogates.sweeps.equations import Equations
 from pinnml.surrogates.sweeps.krylov import Preconditioner, Sweep
 from pinnml.surrogates.sweeps.norms import FieldNorms
 from pinnml.surrogates.sweeps.preconditioning import Preconditioning
@@ -33,7 +32,6 @@ class Corrector:
     """Sweeps for every draw of a family. held: what conditions on values leave free, for all draws alike."""
 
     family: Family
-    equations: Equations
     reduction: Congruence
     preconditioning: Preconditioning
     norms: FieldNorms
@@ -42,15 +40,15 @@ class Corrector:
     @classmethod
     def of(cls, family: Family) -> Corrector:
         """What is found once. Raises as a solve of the middle draw does."""
-        equations, middle = Equations.of(family), family.middle
+        middle = family.middle
         held = family.constraint(middle)
         u = np.zeros(family.size) if family.is_linear else family.solve(middle).u.numpy()
-        reduction = Congruence.of(*equations.pattern, held.free, held.free)
-        matrix = reduction(equations.linearised(u, middle)[0].data)
+        reduction = Congruence.of(*family.pattern, held.free, held.free)
+        matrix = reduction(family.linearised(u, middle)[0].data)
         near_null, dimensions = held.free.T @ near_null_fields(family), len(family.mesh.bounds)
         symmetric = reduction.is_symmetric(matrix)
         preconditioning = Preconditioning.of(matrix, near_null, dimensions, symmetric=symmetric)
-        return cls(family, equations, reduction, preconditioning, FieldNorms.of(family), held)
+        return cls(family, reduction, preconditioning, FieldNorms.of(family), held)
 
     def within_conditions(self, u: np.ndarray, draw: Mapping[str, Any]) -> np.ndarray:
         """Numbers (N,) with the values that conditions prescribe: fixed + free free^T u.
@@ -76,7 +74,7 @@ class Corrector:
         """
         free, bends = self.held.free, not self.family.is_linear
         track = Track(self.norms, u, self.preconditioning.least, bends=bends)
-        matrix, residual = self.equations.linearised(u, draw)
+        matrix, residual = self.family.linearised(u, draw)
         operator, r = self._operator(matrix), -(free.T @ residual)
         while True:
             for sweep in operator.sweeps(r):
@@ -92,7 +90,7 @@ class Corrector:
             track.begin(step)
             part, r = np.linalg.norm(left) / np.linalg.norm(r), left
             if part > BENT:
-                matrix, _ = self.equations.linearised(track.fields, draw)
+                matrix, _ = self.family.linearised(track.fields, draw)
                 operator = self._operator(matrix)
 
     def _damped(
@@ -104,7 +102,8 @@ class Corrector:
         """
         step = 1.0
         while step >= SHORTEST:
-            left = -(self.held.free.T @ self.equations.residual(u + (step - 1) * change, draw))
+            there = torch.from_numpy(u + (step - 1) * change)
+            left = -(self.held.free.T @ self.family.residual(there, draw).numpy())
             if np.linalg.norm(left) <= (1 - step / 4) * norm:
                 return step, left
             step /= 2

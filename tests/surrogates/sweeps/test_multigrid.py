@@ -71,7 +71,7 @@ def test_the_least_eigenvalue_is_not_above_the_true_one():
         zero, held = np.zeros(family.size), corrector.held
         for number in range(3):
             draw = {name: each[0] for name, each in Draws(family.problem, family.mesh, seed=2)([number]).items()}
-            matrix, _ = corrector.equations.linearised(zero, draw)
+            matrix, _ = corrector.family.linearised(zero, draw)
             own = (held.free.T @ matrix @ held.free).tocsr()
             own.sort_indices()
             cycle = corrector.preconditioning.of_matrix(own)
