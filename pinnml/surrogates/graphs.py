@@ -48,6 +48,8 @@ class MeshGraph:
 
     def repeated(self, b: int) -> MeshGraph:
         """B copies side by side, those of one node n apart."""
+        if b == 1:
+            return self
         n, m = len(self), self.edges.shape[1]
         offset = n * torch.arange(b, device=self.edges.device).repeat_interleave(m)
         return MeshGraph(

@@ -13,10 +13,13 @@ from torch import Tensor
 
 from pinnml.errors import SettingsError
 from pinnml.surrogates.families.family import Family
+from pinnml.surrogates.projected import ProjectedMatrices
 from pinnml.validation import whole_number
 
 #: Newton steps of a nonlinear problem at most, and the change of the coefficients, as a part of them, that is the last.
 STEPS, LAST = 12, 1e-6
+#: Draws that are answered at a time, and the fewest for which it is worth finding how V^T A V depends on them.
+AT_ONCE, FEWEST = 32, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +63,40 @@ class ReducedBasis:
         free = self.family.constraint(self.family.middle).free
         return free @ (free.T @ self.modes)
 
+    @cached_property
+    def projected(self) -> ProjectedMatrices | None:
+        """V^T A V of draws by one product; None where the matrix is not affine in what is random, or too large."""
+        affine = self.family.affine
+        return None if affine is None else ProjectedMatrices.of(affine[0], self.family.pattern, self.free_modes)
+
     def __call__(self, inputs: Mapping[str, Any]) -> Coarse:
         """The answers to draws of the inputs, (b, p) and (b,) by name."""
-        fixed = self.family.fixed(inputs).numpy()
-        found = [self._answer(u, draw) for u, draw in zip(fixed, draws_of(inputs), strict=True)]
-        u, step = (torch.from_numpy(np.stack(each)) for each in zip(*found, strict=True))
+        b = len(next(iter(inputs.values())))
+        parts = [{name: values[at : at + AT_ONCE] for name, values in inputs.items()} for at in range(0, b, AT_ONCE)]
+        u, step = (torch.from_numpy(np.concatenate(each)) for each in zip(*map(self._answers, parts), strict=True))
         return Coarse(u, step)
+
+    def _answers(self, inputs: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """U and the step of Jacobi's iteration after it, (b, N) each."""
+        fixed = self.family.fixed(inputs).numpy()
+        if len(fixed) >= FEWEST and self.projected is not None:
+            return self._at_once(fixed, inputs, self.projected)
+        found = [self._answer(u, draw) for u, draw in zip(fixed, draws_of(inputs), strict=True)]
+        u, step = (np.stack(each) for each in zip(*found, strict=True))
+        return u, step
+
+    def _at_once(
+        self, fixed: np.ndarray, inputs: Mapping[str, Any], projected: ProjectedMatrices
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same of equations A u + b that are affine in what is random."""
+        family, modes = self.family, self.free_modes
+        matrices, right = family.equations(inputs)
+        r = right + np.stack([matrix @ each for matrix, each in zip(matrices, fixed, strict=True)])
+        u = fixed + np.linalg.solve(projected(inputs), -(r @ modes)[..., None])[..., 0] @ modes.T
+        left = right + np.stack([matrix @ each for matrix, each in zip(matrices, u, strict=True)])
+        free = family.constraint(family.middle).free
+        step = -left / np.stack([matrix.diagonal() for matrix in matrices])
+        return u, (free @ (free.T @ step.T)).T
 
     def _answer(self, fixed: np.ndarray, draw: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """U and the step of Jacobi's iteration after it, (N,) each, from what conditions fix of a draw (N,)."""

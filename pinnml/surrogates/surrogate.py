@@ -18,8 +18,8 @@ from pinnml.surrogates.losses import Measures
 from pinnml.surrogates.networks import GraphNetwork, GraphNetworkSettings
 from pinnml.surrogates.reduced_basis import Coarse, ReducedBasis, out_of_fold
 
-#: Draws that are evaluated at a time.
-AT_ONCE = 16
+#: Draws that are prepared at a time, and nodes that a network sees at a time: few enough to stay in a CPU's cache.
+DRAWS, NODES = 32, 2**14
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +103,16 @@ class Surrogate:
     def predict(self, draws: Mapping[str, Any]) -> Tensor:
         """The numbers u (b, N) of all fields for draws, (b, p) and (b,) by name; double precision, on the CPU."""
         given = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in draws.items()}
-        inputs = self.inputs(given)
-        parts = (self.answers(inputs.part(rows)) for rows in _rows(len(inputs.x)))
-        u = torch.cat([part.cpu().double() for part in parts])
-        return self.family.within(u, given)
+        b = len(next(iter(given.values())))
+        parts = ({name: value[rows] for name, value in given.items()} for rows in _pieces(b, DRAWS))
+        return torch.cat([self._predict(part) for part in parts])
+
+    def _predict(self, draws: Mapping[str, Tensor]) -> Tensor:
+        """The same for draws that are prepared together."""
+        inputs = self.inputs(draws)
+        at_once = max(NODES // len(self.graph), 1)
+        parts = [self.answers(inputs.part(rows)) for rows in _pieces(len(inputs.x), at_once)]
+        return self.family.within(torch.cat(parts).cpu().double(), draws)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +136,6 @@ class Inputs:
         return Inputs(self.x[rows], None if self.coarse is None else self.coarse[rows], self.fixed[rows])
 
 
-def _rows(n: int) -> list[slice]:
+def _pieces(n: int, size: int) -> list[slice]:
     """The numbers to n in pieces."""
-    return [slice(start, start + AT_ONCE) for start in range(0, n, AT_ONCE)]
+    return [slice(start, start + size) for start in range(0, n, size)]

@@ -125,9 +125,19 @@ class Family:
             at = torch.from_numpy(u)
             return self.matrix(at, draw), self.residual(at, draw).numpy()
         numbers, right = (each(draw) for each in self.affine)
-        starts, columns = self.pattern
-        matrix = csr_array((numbers, columns, starts), shape=(self.size, self.size))
+        matrix = self._of_pattern(numbers)
         return matrix, matrix @ u + right
+
+    def equations(self, inputs: Mapping[str, Any]) -> tuple[list[csr_array], np.ndarray]:
+        """A (N, N) and b (b, N) of draws (b, p) and (b,) by name, F = A u + b, where `affine` is known."""
+        assert self.affine is not None
+        numbers, right = (each.of_draws(inputs) for each in self.affine)
+        return [self._of_pattern(each) for each in numbers], right
+
+    def _of_pattern(self, numbers: np.ndarray) -> csr_array:
+        """The matrix (N, N) with numbers (z,)."""
+        starts, columns = self.pattern
+        return csr_array((numbers, columns, starts), shape=(self.size, self.size))
 
     @cached_property
     def affine(self) -> tuple[AffineNumbers, AffineNumbers] | None:
@@ -144,8 +154,7 @@ class Family:
         u = random.standard_normal(self.size)
         expected = self.residual(torch.from_numpy(u), draw).numpy()
         numbers, right = AffineNumbers(found[0]), AffineNumbers(found[1])
-        starts, columns = self.pattern
-        told = csr_array((numbers(draw), columns, starts), shape=(self.size, self.size)) @ u + right(draw)
+        told = self._of_pattern(numbers(draw)) @ u + right(draw)
         holds = bool(np.abs(told - expected).max() <= HOLDS * np.abs(expected).max())
         return (numbers, right) if holds else None
 
