@@ -90,13 +90,14 @@ class ReducedBasis:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The same of equations A u + b that are affine in what is random."""
         family, modes = self.family, self.free_modes
-        matrices, right = family.equations(inputs)
-        r = right + np.stack([matrix @ each for matrix, each in zip(matrices, fixed, strict=True)])
+        equations = [family.equations(draw) for draw in draws_of(inputs)]
+        r = np.stack([matrix @ u + right for u, (matrix, right) in zip(fixed, equations, strict=True)])
         u = fixed + np.linalg.solve(projected(inputs), -(r @ modes)[..., None])[..., 0] @ modes.T
-        left = right + np.stack([matrix @ each for matrix, each in zip(matrices, u, strict=True)])
+        steps = [
+            -(matrix @ each + right) / matrix.diagonal() for each, (matrix, right) in zip(u, equations, strict=True)
+        ]
         free = family.constraint(family.middle).free
-        step = -left / np.stack([matrix.diagonal() for matrix in matrices])
-        return u, (free @ (free.T @ step.T)).T
+        return u, (free @ (free.T @ np.stack(steps, axis=1))).T
 
     def _answer(self, fixed: np.ndarray, draw: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """U and the step of Jacobi's iteration after it, (N,) each, from what conditions fix of a draw (N,)."""

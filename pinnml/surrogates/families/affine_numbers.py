@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,4 @@ class AffineNumbers:
         values = {name: np.asarray(draw[name], dtype=float) for name in self.slopes}
         terms = [self.sums[n] * v if v.ndim == 0 else self.slopes[n] @ v for n, v in values.items()]
         terms += [] if self.constant is None else [self.constant]
-        return np.sum(terms, axis=0)
-
-    def of_draws(self, inputs: Mapping[str, Any]) -> np.ndarray:
-        """The numbers of draws (b, p) and (b,) by name, (b, z)."""
-        values = {name: np.asarray(inputs[name], dtype=float) for name in self.slopes}
-        terms = [np.outer(self.sums[n], v) if v.ndim == 1 else self.slopes[n] @ v.T for n, v in values.items()]
-        b = len(next(iter(inputs.values())))
-        terms += [] if self.constant is None else [np.repeat(self.constant[:, None], b, axis=1)]
-        return np.ascontiguousarray(np.sum(terms, axis=0).T)
+        return reduce(np.add, terms)

@@ -124,15 +124,14 @@ class Family:
         if self.affine is None:
             at = torch.from_numpy(u)
             return self.matrix(at, draw), self.residual(at, draw).numpy()
-        numbers, right = (each(draw) for each in self.affine)
-        matrix = self._of_pattern(numbers)
+        matrix, right = self.equations(draw)
         return matrix, matrix @ u + right
 
-    def equations(self, inputs: Mapping[str, Any]) -> tuple[list[csr_array], np.ndarray]:
-        """A (N, N) and b (b, N) of draws (b, p) and (b,) by name, F = A u + b, where `affine` is known."""
+    def equations(self, draw: Mapping[str, Any]) -> tuple[csr_array, np.ndarray]:
+        """A (N, N) and b (N,) of F = A u + b, where `affine` is known."""
         assert self.affine is not None
-        numbers, right = (each.of_draws(inputs) for each in self.affine)
-        return [self._of_pattern(each) for each in numbers], right
+        numbers, right = (each(draw) for each in self.affine)
+        return self._of_pattern(numbers), right
 
     def _of_pattern(self, numbers: np.ndarray) -> csr_array:
         """The matrix (N, N) with numbers (z,)."""
