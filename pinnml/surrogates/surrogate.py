@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -91,28 +91,33 @@ class Surrogate:
         coarse = None if self.coarse is None else self.coarse(draws)
         return Inputs.of(self.family, self.features, self.graph, draws, coarse)
 
-    def answers(self, inputs: Inputs) -> Tensor:
-        """The numbers u (b, N), differentiable in the weights of the network."""
+    def answers(self, inputs: Inputs, on: Callable[[int], Callable[[Tensor], Tensor]] | None = None) -> Tensor:
+        """The numbers u (b, N), differentiable in the weights of the network.
+
+        on: `self.network_on` where what it found before is kept.
+        """
         b, n = inputs.x.shape[:2]
-        whole = self.graph.repeated(b)
-        outputs = self.network(inputs.x.flatten(0, 1), whole.edges, whole.edge_features, whole.batch)
+        outputs = (on or self.network_on)(b)(inputs.x.flatten(0, 1))
         u = self.features.answers(outputs.unflatten(0, (b, n)), inputs.coarse)
         return self.measures.within(u, inputs.fixed)
+
+    def network_on(self, b: int) -> Callable[[Tensor], Tensor]:
+        """The network on b graphs of the mesh side by side."""
+        whole = self.graph.repeated(b)
+        return self.network.on(whole.edges, whole.edge_features, whole.batch)
 
     @torch.no_grad()
     def predict(self, draws: Mapping[str, Any]) -> Tensor:
         """The numbers u (b, N) of all fields for draws, (b, p) and (b,) by name; double precision, on the CPU."""
         given = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in draws.items()}
-        b = len(next(iter(given.values())))
-        parts = ({name: value[rows] for name, value in given.items()} for rows in _pieces(b, DRAWS))
-        return torch.cat([self._predict(part) for part in parts])
-
-    def _predict(self, draws: Mapping[str, Tensor]) -> Tensor:
-        """The same for draws that are prepared together."""
-        inputs = self.inputs(draws)
-        at_once = max(NODES // len(self.graph), 1)
-        parts = [self.answers(inputs.part(rows)) for rows in _pieces(len(inputs.x), at_once)]
-        return self.family.within(torch.cat(parts).cpu().double(), draws)
+        b, size = len(next(iter(given.values()))), max(NODES // len(self.graph), 1)
+        parts, on = [], cache(self.network_on)  # no longer than this call: weights may change after it
+        for rows in _pieces(b, DRAWS):
+            draws = {name: value[rows] for name, value in given.items()}
+            inputs = self.inputs(draws)
+            u = torch.cat([self.answers(inputs.part(each), on) for each in _pieces(len(inputs.x), size)])
+            parts.append(self.family.within(u.cpu().double(), draws))
+        return torch.cat(parts)
 
 
 @dataclass(frozen=True, eq=False)

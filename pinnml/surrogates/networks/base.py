@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -52,6 +54,10 @@ class GraphNetwork(nn.Module, ABC):
                 cure = "give the network the features that it was built for, one row for each node or edge"
                 raise ShapeError(f"'{name}' of a graph", expected=shape, got=tuple(value.shape), cure=cure)
         return self._outputs(x, edges, edge_features, batch)
+
+    def on(self, edges: Tensor, edge_features: Tensor, batch: Tensor | None = None) -> Callable[[Tensor], Tensor]:
+        """The network on a graph that stays: features (n, inputs) to outputs, what edges alone say found once."""
+        return partial(self, edges=edges, edge_features=edge_features, batch=batch)
 
     @abstractmethod
     def _outputs(self, x: Tensor, edges: Tensor, edge_features: Tensor, batch: Tensor | None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +49,7 @@ class _MessagePassing(GraphNetwork):
         self, settings: MessagePassing, inputs: int, edge_inputs: int, outputs: int, generator: torch.Generator
     ):
         super().__init__(inputs, edge_inputs)
-        width, self._steps = settings.width, settings.steps
+        width, self._steps, self._edge_states = settings.width, settings.steps, settings.edge_states
         self.encoder = perceptron((inputs, width, width), generator, nn.SiLU)
         self.edge_encoder = perceptron((edge_inputs, width, width), generator, nn.SiLU)
         self.rounds = nn.ModuleList(_Round(width, settings.edge_states, generator) for _ in range(settings.steps))
@@ -59,10 +60,32 @@ class _MessagePassing(GraphNetwork):
         """One hop a round."""
         return self._steps
 
+    def on(self, edges: Tensor, edge_features: Tensor, batch: Tensor | None = None) -> Callable[[Tensor], Tensor]:
+        """The network on a graph that stays, (m, width) for every round kept."""
+        terms = tuple(self._of_edges(edge_features))
+        return lambda x: self._by_terms(x, edges, terms)
+
     def _outputs(self, x: Tensor, edges: Tensor, edge_features: Tensor, batch: Tensor | None) -> Tensor:
-        h, e = self.encoder(x), self.edge_encoder(edge_features)
-        for each in self.rounds:
-            h, e = each(h, e, edges)
+        return self._by_terms(x, edges, self._of_edges(edge_features))
+
+    def _of_edges(self, edge_features: Tensor) -> Iterator[Tensor]:
+        """What edges say (m, width), round by round; what they begin with where they have a state."""
+        e = self.edge_encoder(edge_features)
+        if self._edge_states:
+            yield e
+        else:
+            yield from (each.of_edge(e) for each in self.rounds)  # pyright: ignore[reportCallIssue]
+
+    def _by_terms(self, x: Tensor, edges: Tensor, terms: Iterable[Tensor]) -> Tensor:
+        h, terms = self.encoder(x), iter(terms)
+        if self._edge_states:
+            e = next(terms)
+            for each in self.rounds:
+                h, message = each(h, each.of_edge(e), edges)  # pyright: ignore[reportCallIssue]
+                e = e + message
+        else:
+            for each, term in zip(self.rounds, terms, strict=True):
+                h, _ = each(h, term, edges)
         return self.decoder(h)
 
 
@@ -77,13 +100,13 @@ class _Round(nn.Module):
         self.node_update = perceptron((2 * width, width, width), generator, nn.SiLU)
         self.before, self.after = nn.LayerNorm(width, dtype=torch.float64), nn.LayerNorm(width, dtype=torch.float64)
 
-    def forward(self, h: Tensor, e: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, h: Tensor, of_edge: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
+        """States of nodes after an exchange (n, width), and the messages (m, width)."""
         (source, target), normal = edges, self.before(h)
         # in place, and not by brackets, which take four times as long: most of a round is memory
-        message = self.of_edge(e) + self.of_source(normal).index_select(0, source)
+        message = of_edge + self.of_source(normal).index_select(0, source)
         message = nn.functional.silu(message.add_(self.of_target(normal).index_select(0, target)))
         if self.edge_update is not None:
             message = self.edge_update(message)
-            e = e + message
         heard = self.after(summed(message, target, len(h)))
-        return h + self.node_update(torch.cat([normal, heard], dim=1)), e
+        return h + self.node_update(torch.cat([normal, heard], dim=1)), message

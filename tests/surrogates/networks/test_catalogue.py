@@ -205,3 +205,13 @@ def test_a_gpu_gives_the_outputs_of_the_processor(name):
     truth = network(x, edges, ways, batch)
     outputs = network.to("cuda")(*(each.to("cuda") for each in (x, edges, ways, batch)))
     assert torch.allclose(outputs.cpu(), truth, rtol=0, atol=ROUND_OFF)
+
+
+@each
+def test_on_a_graph_that_stays_it_is_the_same(name):
+    (graph, points), network = triangulated(90), built(NETWORKS[name])
+    edges, ways = tensors(graph, points)
+    stays, x = network.on(edges, ways), features(90)
+    for each_x in (x, 2 * x):
+        np.testing.assert_array_equal(stays(each_x).detach(), network(each_x, edges, ways).detach())
+    assert float((stays(2 * x) - network(x, edges, ways)).detach().abs().max()) > 1e-6
