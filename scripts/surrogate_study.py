@@ -164,7 +164,7 @@ def speed(asked: argparse.Namespace, console: Console) -> None:
         "error of the solve": f"{discretisation_error(surrogate.family, test.draw(0)):.1e}",
         "error of a prediction": f"{errors.mean():.1e}, worst {errors.max():.1e}",
     }
-    console.print(found.report)
+    console.print(str(found.report))
     console.print(table(f"{asked.case}, {asked.network}, {asked.modes} modes", {"speed": rows}))
 
 

@@ -91,15 +91,14 @@ class Surrogate:
         coarse = None if self.coarse is None else self.coarse(draws)
         return Inputs.of(self.family, self.features, self.graph, draws, coarse)
 
-    def answers(self, inputs: Inputs, on: Callable[[int], Callable[[Tensor], Tensor]] | None = None) -> Tensor:
-        """The numbers u (b, N), differentiable in the weights of the network.
+    def answers(self, inputs: Inputs) -> Tensor:
+        """The numbers u (b, N), differentiable in the weights of the network."""
+        return self.measures.within(self._corrected(inputs, self.network_on(len(inputs.x))), inputs.fixed)
 
-        on: `self.network_on` where what it found before is kept.
-        """
-        b, n = inputs.x.shape[:2]
-        outputs = (on or self.network_on)(b)(inputs.x.flatten(0, 1))
-        u = self.features.answers(outputs.unflatten(0, (b, n)), inputs.coarse)
-        return self.measures.within(u, inputs.fixed)
+    def _corrected(self, inputs: Inputs, network: Callable[[Tensor], Tensor]) -> Tensor:
+        """The same before conditions on values."""
+        outputs = network(inputs.x.flatten(0, 1))
+        return self.features.answers(outputs.unflatten(0, inputs.x.shape[:2]), inputs.coarse)
 
     def network_on(self, b: int) -> Callable[[Tensor], Tensor]:
         """The network on b graphs of the mesh side by side."""
@@ -115,7 +114,8 @@ class Surrogate:
         for rows in _pieces(b, DRAWS):
             draws = {name: value[rows] for name, value in given.items()}
             inputs = self.inputs(draws)
-            u = torch.cat([self.answers(inputs.part(each), on) for each in _pieces(len(inputs.x), size)])
+            pieces = [inputs.part(each) for each in _pieces(len(inputs.x), size)]
+            u = torch.cat([self._corrected(piece, on(len(piece.x))) for piece in pieces])
             parts.append(self.family.within(u.cpu().double(), draws))
         return torch.cat(parts)
 
