@@ -1,9 +1,11 @@
 """Whether verdicts of predictions hold, and what a prediction costs beside a solve: flow through random ground.
 
     pinnml data problems/darcy_random.py case=two-valued --samples 1300 --split 1000,100,200 --out darcy.h5
-    pinnml train problems/darcy_random.py case=two-valued --data darcy.h5 --out darcy.pt --modes 128
+    pinnml train problems/darcy_random.py case=two-valued --data darcy.h5 --out darcy.pt --modes 128 \\
+        --network message-passing:width=24,steps=6 --epochs 4 --batch 4 --rate 3e-3 --seed 0
     python -m scripts.surrogate_study --case two-valued verdicts darcy.pt
-    python -m scripts.surrogate_study --case two-valued speed fine.msh
+    python -m scripts.surrogate_study --case two-valued speed fine.msh --samples 230 --modes 64 \\
+        --network message-passing:width=8,steps=1 --epochs 4
 
 `verdicts` takes 200 draws that no surrogate has seen (from number 100 000 of seed 0), and 50 from another distribution:
 twice the amplitude of the logarithm, half the correlation length. It tells of both
@@ -15,8 +17,8 @@ twice the amplitude of the logarithm, half the correlation length. It tells of b
     estimate, mending seconds beside those of one solve, medians
 
 `speed` takes a finer mesh of the same plate, such as `square_with_hole` of meshes/make.py with a size of 0.00755, which
-has 18 417 nodes. It solves 100 draws, trains a surrogate on 70 of them, and measures one prediction in a batch beside
-one solve, by itself and as `pinnml data` solves many at once. All of it on one thread.
+has 18 417 nodes. It solves so many draws, trains a surrogate on all but 30 of them, and measures one prediction in a
+batch beside one solve, by itself and as `pinnml data` solves many at once. All of it on one thread.
 """
 
 from __future__ import annotations
