@@ -4,7 +4,7 @@ from pinnml.calculus import cross, curl, div, dot, grad, laplacian, normal_deriv
 from pinnml.classical import modes, reference
 from pinnml.domains import Box, Graded, Mesh, Parameter, Parts, Periodic, Points, Solid
 from pinnml.elements import Element
-from pinnml.networks import KAN, MLP, Features, MultichannelMLP, Wrapped
+from pinnml.networks import KAN, MLP, Features, MultichannelMLP, Patches, Wrapped
 from pinnml.problem import Equation, GaussianField, LogNormalField, Normal, Problem, TwoValuedField, Uniform, Weak
 from pinnml.results import Solution, load
 from pinnml.run import Recipe, solve
@@ -32,6 +32,7 @@ __all__ = [
     "Normal",
     "Parameter",
     "Parts",
+    "Patches",
     "Periodic",
     "Points",
     "Problem",

@@ -121,6 +121,40 @@ class Basis(nn.Module, ABC):
         raise SettingsError("this network has no levels to refine", expected="a network of splines", got=got, cure=cure)
 
 
+class LocalBasis(Basis):
+    """Functions that come in patches, each zero but on a small part of the domain: nothing in them is trained.
+
+    Functions p q, ..., p q + q - 1 belong to patch p, of q a patch. Must define besides: `of_each` (q), `local`,
+    `owners`, `positions` and `richer`.
+    """
+
+    @property
+    @abstractmethod
+    def of_each(self) -> int:
+        """The number of functions of a patch, q."""
+
+    @abstractmethod
+    def local(self, x: Jet) -> tuple[Tensor, Tensor]:
+        """At inputs (K, n, e) the functions (K, n, a) that may not be zero there, and their places (n, a) among all."""
+
+    @abstractmethod
+    def owners(self, x: Jet) -> Tensor:
+        """The patches (n, p) of these functions, in their order; -1 for those of which none is there."""
+
+    @abstractmethod
+    def positions(self) -> Tensor:
+        """Where the patches lie among the inputs, (patches, e)."""
+
+    @abstractmethod
+    def richer(self, coef: Tensor) -> tuple[LocalBasis, Tensor]:
+        """The same patches with more functions, these among them, and the head of the same fields."""
+
+    def outputs(self, x: Jet, coef: Tensor) -> Jet:
+        """The outputs (K, n, m), of the functions that are there."""
+        functions, places = self.local(x)
+        return Jet(x.indices, torch.einsum("kna,nam->knm", functions, coef[places]))
+
+
 class Inputs:
     """Coordinates to network inputs: to the unit box, or through the user's own map and from its range to the unit box.
 

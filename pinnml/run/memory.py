@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 from collections.abc import Mapping, Sequence
@@ -11,14 +12,16 @@ from pathlib import Path
 import torch
 
 from pinnml.errors import SettingsError
-from pinnml.networks import Network, NetworkSettings, Settings
-from pinnml.solvers import Solver
+from pinnml.networks import LocalBasis, Network, NetworkSettings, Settings
+from pinnml.solvers import LSGD, Solver
 from pinnml.system import Block
 
 #: Numbers of a chunk of jets at least and at most, and how many such are alive at once.
 CHUNK, LARGEST_CHUNK, ALIVE = 2**20, 2**24, 8
 #: Copies of a network while it is drawn, and of everything that belongs to a point: half as many are held out.
 DRAWN, HELD_OUT = 2, 1.5
+#: Squares of the unknowns of a patch that the triangles of all fronts hold, for each patch and each halving of them.
+FRONTS = 8.0
 GIGA = 1e9
 
 
@@ -75,12 +78,22 @@ def footprint(network: Network, solver: Solver, blocks: Sequence[Block], points:
         rows += sum(components * (1 if term.equation.integral else n) for term, components in each)
         jets += n * derivatives * (network.inputs.size + 6 * network.coef.shape[1])
         chunk = max(chunk, min(n * derivatives * network.basis.numbers, LARGEST_CHUNK))
-    held = solver.numbers(rows, parameters * solver.growth, head * solver.growth)
+    held = held_by(solver, network, rows)
     parts = {
         f"the network and its derivatives at {counted} points": HELD_OUT * jets + ALIVE * max(chunk, CHUNK),
         f"the solver, with {rows} residuals and {parameters * solver.growth} parameters": held,
     }
     return Footprint({name: number * size for name, size in parts.items()})
+
+
+def held_by(solver: Solver, network: Network, rows: int) -> float:
+    """The numbers that a solver holds at once, about; of patches, the rows by those they see, and the fronts."""
+    head, basis = network.coef.numel(), network.basis
+    parameters = head + sum(parameter.numel() for parameter in basis.parameters())
+    if not (isinstance(basis, LocalBasis) and isinstance(solver, LSGD)):
+        return solver.numbers(rows, parameters * solver.growth, head * solver.growth)
+    columns, patches = network.coef.shape[1], basis.size // basis.of_each
+    return rows * basis.numbers * columns + FRONTS * patches * math.log2(patches + 1) * (basis.of_each * columns) ** 2
 
 
 def free_bytes(device: torch.device) -> float:

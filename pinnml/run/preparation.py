@@ -17,7 +17,7 @@ from pinnml.problem import Problem, Term, check_data, counts, drawn, held_out_sa
 from pinnml.results import Solution
 from pinnml.run.loop import Callback, Loop, Standing
 from pinnml.run.measurement import measure_of
-from pinnml.run.memory import check_network, footprint, free_bytes
+from pinnml.run.memory import check_network, footprint, free_bytes, held_by
 from pinnml.run.recipe import Recipe
 from pinnml.run.request import Request
 from pinnml.solvers import LBFGS, Adam, Multilevel, Solver
@@ -72,9 +72,7 @@ def _check_memory(
     solver, points = request.solver, sum(wanted.values())
     if isinstance(solver, Multilevel) and solver.adaptive is None:
         network.basis.check_levels(solver.levels - 1)  # of too many levels the size says nothing
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    least = points * network.coef.shape[1], parameters * solver.growth, network.coef.numel() * solver.growth
-    if FEAR * 8 * (solver.numbers(*least) + points * network.inputs.size) < free:
+    if FEAR * 8 * (held_by(solver, network, points * network.coef.shape[1]) + points * network.inputs.size) < free:
         return
     few = dict.fromkeys(wanted, FEW)
     blocks = _collocated(request, network, few, torch.Generator().manual_seed(request.seed), weak).blocks

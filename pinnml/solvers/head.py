@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pinnml.domains import Points
+from pinnml.errors import SettingsError
 from pinnml.linalg import LeastSquares, RankRevealed, triangle
+from pinnml.networks import LocalBasis
+from pinnml.solvers.local_head import BALANCED, LocalFit, squares
+from pinnml.solvers.multifrontal import ROUND_OFF
 from pinnml.solvers.trust_region import half_square
 from pinnml.system import Block, System
 
@@ -54,6 +58,10 @@ def fit_head(
     start = theta.clone()
     if system.is_linear:
         start[system.head] = 0.0
+    if isinstance(system.network.basis, LocalBasis):
+        if damping:
+            raise SettingsError("patches are fitted without a Tikhonov term", expected="damping=0", got=damping)
+        return _fit_local(system, start, balance)
     r, j = system.linearise(start, system.head)
     if balance:
         weights = balancing_weights(system, j)
@@ -84,6 +92,11 @@ def balancing_weights(system: System, j: Tensor) -> dict[str, float]:
     one: in metres or nanometres, faces have the same share of the loss beside the inside. The user's own weights stay
     on top.
     """
+    return weights_of_lengths(system, {name: float(j[rows].square().sum()) for name, rows in system.rows.items()})
+
+
+def weights_of_lengths(system: System, lengths: Mapping[str, float]) -> dict[str, float]:
+    """The same from the sum of squares of every equation's rows."""
     squares, own = {}, {}
     for block in system.blocks:
         measure = _measure_of_unit_axes(block)
@@ -91,9 +104,25 @@ def balancing_weights(system: System, j: Tensor) -> dict[str, float]:
             rows = 1 if block.pairing else components
             extent = rows * (1.0 if term.equation.integral else measure)
             own[term.name] = term.equation.weight
-            squares[term.name] = float(j[system.rows[term.name]].square().sum()) / (extent * system.weights[term.name])
+            squares[term.name] = lengths[term.name] / (extent * system.weights[term.name])
     longest = max(squares.values())
     return {name: own[name] * (longest / square if square > 0 else 1.0) for name, square in squares.items()}
+
+
+def _fit_local(system: System, start: Tensor, balance: bool) -> HeadFit:
+    """The same for local functions, whose Jacobian is never whole."""
+    if balance:
+        few = system.subset(BALANCED)
+        system = system.with_weights(weights_of_lengths(few, squares(few, start)))
+    with torch.no_grad():
+        r = system.residual(start)
+    step = LocalFit.of(system, start).solve()
+    if not system.is_linear:
+        stay = HeadFit(system, start, r, step.rank, step.condition, ROUND_OFF)
+        return _halved(system, start, step, ROUND_OFF, 0.0, half_square(r)) or stay
+    moved = _moved(system, start, step.x)
+    with torch.no_grad():
+        return HeadFit(system, moved, system.residual(moved), step.rank, step.condition, ROUND_OFF)
 
 
 def _measure_of_unit_axes(block: Block) -> float:

@@ -199,7 +199,7 @@ class LSGD(Solver):
         status = None
         if worst <= self.tolerance:
             status = Status.CONVERGED
-        elif done and self.hidden == "fixed":
+        elif done and (self.hidden == "fixed" or fit.system.hidden.stop == 0):
             status = Status.SOLVED
         elif done and stalled(losses, self.patience):
             status = Status.STALLED

@@ -142,14 +142,14 @@ class System:
         parts = self.parts(theta)
         rows, tested = [], {}
         for block in self.blocks:
-            values = [self.values(part, parts) for part in self._chunks(block)]
+            values = [self.values(part, parts) for part in self.chunks(block)]
             if block.pairing is not None:
                 flux = (torch.cat([chunk[0][s] for chunk in values]) for s in range(block.components[0]))
                 name, sums = block.terms[0].name, [block.pairing.summed(s, g) for s, g in enumerate(flux)]
                 tested[name] = tested.get(name, 0.0) + torch.stack(sums).sum(dim=0)
                 continue
             for i, term in enumerate(block.terms):
-                scale = self._scale(term, block)
+                scale = self.scale(term, block)
                 for k in range(block.components[i]):
                     row = scale * torch.cat([chunk[i][k] for chunk in values])
                     rows.append(row.sum().unsqueeze(0) if term.equation.integral else row)
@@ -161,7 +161,7 @@ class System:
 
     def loss_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """The loss and its gradient (P,), chunk by chunk where there are some whose rows belong to samples."""
-        theta, chunks = theta.detach().requires_grad_(), [c for block in self.blocks for c in self._chunks(block)]
+        theta, chunks = theta.detach().requires_grad_(), [c for block in self.blocks for c in self.chunks(block)]
         summed = self._pairings or any(term.equation.integral for block in self.blocks for term in block.terms)
         if summed or len(chunks) == len(self.blocks):
             loss = self.loss(theta)
@@ -170,7 +170,7 @@ class System:
         for chunk in chunks:
             self.deadline.check()
             rows = zip(chunk.terms, self.values(chunk, self.parts(theta)), strict=True)
-            loss = sum(((self._scale(t, chunk) * r).square().sum() for t, each in rows for r in each), theta.sum() * 0)
+            loss = sum(((self.scale(t, chunk) * r).square().sum() for t, each in rows for r in each), theta.sum() * 0)
             gradient += torch.autograd.grad(0.5 * loss, theta)[0]
             total += 0.5 * loss.detach()
         return total, gradient
@@ -188,7 +188,7 @@ class System:
             j[self.rows[name]] = 0.0
         for block in self.blocks:
             start = 0
-            for chunk in self._chunks(block, traced=part.start < self.hidden.stop):
+            for chunk in self.chunks(block, traced=part.start < self.hidden.stop):
                 self._linearise_chunk(chunk, slice(start, start + len(chunk)), len(block), theta, part, r, j)
                 start += len(chunk)
         for name, rows in ((name, self.rows[name]) for name in self._pairings):
@@ -212,7 +212,7 @@ class System:
         """For every equation the RMS of its residual over the size of its terms, near one where nothing is solved."""
         with torch.no_grad():
             parts = self.parts(theta.detach())
-            chunks = [[self._outputs(chunk, parts) for chunk in self._chunks(block)] for block in self.blocks]
+            chunks = [[self._outputs(chunk, parts) for chunk in self.chunks(block)] for block in self.blocks]
             outputs = [torch.cat(each, dim=1) for each in chunks]
         sizes = flux_sizes(self.blocks, outputs, parts.parameters)
         left = self.rms(theta) if sizes else {}
@@ -300,7 +300,7 @@ class System:
         parts = self.parts(self.initial())
         zero = not bool(parts.coef.any())
         with torch.no_grad():
-            for chunk in (chunk for block in self.blocks for chunk in self._chunks(block)):
+            for chunk in (chunk for block in self.blocks for chunk in self.chunks(block)):
                 shape = (len(chunk.needs.outputs), len(chunk), self.problem.columns)
                 outputs = parts.coef.new_zeros(shape) if zero else self._outputs(chunk, parts)
                 check_finite_start([(chunk, chunk.residuals(outputs, parts.parameters))])
@@ -309,12 +309,12 @@ class System:
         """The rows of a weak form from what its flux gives with every test function, (M,) or (M, P)."""
         return math.sqrt(self.weights[name]) * self._pairings[name].whitened(tested)
 
-    def _scale(self, term: Term, block: Block) -> Tensor:
+    def scale(self, term: Term, block: Block) -> Tensor:
         """What multiplies each residual value on its way into the rows, (n,)."""
         weight = block.sample.weight
         return math.sqrt(self.weights[term.name]) * (weight if term.equation.integral else weight.sqrt())
 
-    def _chunks(self, block: Block, traced: bool = False) -> Iterator[Block]:
+    def chunks(self, block: Block, traced: bool = False) -> Iterator[Block]:
         """The block in pieces whose jets fit the cache, smaller ones where every step towards them is kept."""
         size = self._chunk or FALLBACK_CHUNK
         if self._chunk is None and self.network.basis.one_pass:
@@ -347,7 +347,7 @@ class System:
         by_chunks = part.start < self.hidden.stop and not self.network.basis.one_pass
         values, write = (self._differentiated if by_chunks else self._traced)(block, theta, part)
         for term, components in zip(block.terms, values, strict=True):
-            scale, first = self._scale(term, block), self.rows[term.name].start
+            scale, first = self.scale(term, block), self.rows[term.name].start
             for k, component in enumerate(components):
                 if block.pairing is not None:
                     samples = j.new_empty((len(block), j.shape[1]))

@@ -75,10 +75,11 @@ def at_points(problem: Problem, network: Network, count: int) -> Iterator[tuple[
     """
     sample = error_sample(problem, POINTS).to(network.coef.device, network.coef.dtype)
     indices = total_order(problem.domain.axes, 0)
+    inputs = network.inputs(sample.x, indices)
     with torch.no_grad():
-        functions = network.basis(network.inputs(sample.x, indices)).coefficients[0]
+        functions = network.basis(inputs).coefficients[0] if count else sample.weight.new_zeros((len(sample), 0))
+        outputs = (functions @ network.coef if count else network(inputs).coefficients[0]).requires_grad_()
     root = sample.weight.sqrt().unsqueeze(1)
-    outputs = (functions @ network.coef.detach()).requires_grad_()
     constants = {name: sample.weight.new_full((1, len(sample)), value) for name, value in problem.parameters.items()}
     jets = {name: Jet(indices, value) for name, value in constants.items()}
     with torch.enable_grad():

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import torch
 
-from pinnml.networks import Network
+from pinnml.networks import LocalBasis, Network
 from pinnml.results import Fields, distance
 from pinnml.system import System
 from pinnml.verification.determination import Determination, at_points, determination_of
+from pinnml.verification.local_solve import local_determination, local_second_solve
 from pinnml.verification.noise import noise_of, shifts, standard_errors
 from pinnml.verification.second_solve import Anew, SecondSolve, second_solve
 from pinnml.verification.unseen_data import unseen_data
@@ -54,16 +55,16 @@ def verify(system: System, theta: torch.Tensor, anew: Anew, seed: int) -> Verifi
     Fields whose residual falls to the part g with the second solve are taken to be off by |first - second| /
     sqrt(1 - g^2).
     """
+    if isinstance(system.network.basis, LocalBasis):
+        return _verified_locally(system, theta, anew)
     first = system.network_at(theta).double(), system.parameters_at(theta)
     solve = second_solve(*first, anew, torch.Generator().manual_seed(seed))
     second = solve.system.network_at(solve.second), solve.system.parameters_at(solve.second)
     noise = noise_of(solve)
-    before, after = (_norm(solve, rows, noise) for rows in (solve.before, solve.after))
+    before, after = (norm_of(solve.system, rows, noise) for rows in (solve.before, solve.after))
     zero = float(solve.at_zero.norm())
     tiny = torch.finfo(theta.dtype).tiny
-    gain = after / (before + tiny)
-    largest = LARGEST_OF_SMALL if SMALL[0] * zero < before < SMALL[1] * zero else LARGEST_GAIN
-    right_angle = 1 / math.sqrt(1 - min(gain, largest) ** 2)  # of what least squares gain with what they leave
+    gain, right_angle = after / (before + tiny), _right_angle(before, after, zero)
     apart, noisy = distance(system.problem, first, second), shifts(solve, noise)
     determination = determination_of(solve)
     apart |= _apart(solve, determination.sizes)
@@ -73,12 +74,43 @@ def verify(system: System, theta: torch.Tensor, anew: Anew, seed: int) -> Verifi
         determination=determination,
         beside_zero=before / (zero + tiny),
         gain=gain,
-        worst=_worst(solve, noise),
+        worst=_worst(solve.system, solve.after, noise),
         parameters={name: abs(value - second[1][name]) for name, value in first[1].items()},
         noise=noise,
         standard_errors=standard_errors(solve, noise),
         unseen=tuple(unseen_data(system.problem, solve.system.blocks, _sizes(solve.system, solve.first))),
         alternative=(_with_mode(solve, determination.mode), first[1]),
+    )
+
+
+def _right_angle(before: float, after: float, zero: float) -> float:
+    """How much farther the truth is than the second fields: by the right angle of what least squares gain and leave."""
+    gain = after / (before + torch.finfo(torch.float64).tiny)
+    largest = LARGEST_OF_SMALL if SMALL[0] * zero < before < SMALL[1] * zero else LARGEST_GAIN
+    return 1 / math.sqrt(1 - min(gain, largest) ** 2)
+
+
+def _verified_locally(system: System, theta: torch.Tensor, anew: Anew) -> Verification:
+    """The same for patches: the second solve has the same ones with polynomials of a degree more."""
+    first = system.network_at(theta), system.parameters_at(theta)
+    solve = local_second_solve(first[0], anew)
+    second = solve.system.network_at(solve.second), first[1]
+    before, after, zero = (float(rows.norm()) for rows in (solve.before, solve.after, solve.at_zero))
+    tiny, determination = torch.finfo(theta.dtype).tiny, local_determination(solve)
+    right_angle = _right_angle(before, after, zero)
+    apart = distance(system.problem, first, second)
+    return Verification(
+        estimate={name: right_angle * each for name, each in apart.items()},
+        second=second,
+        determination=determination,
+        beside_zero=before / (zero + tiny),
+        gain=after / (before + tiny),
+        worst=_worst(solve.system, solve.after, {}),
+        parameters={},
+        noise={},
+        standard_errors={},
+        unseen=tuple(unseen_data(system.problem, solve.system.blocks, _sizes(solve.system, solve.first))),
+        alternative=(solve.with_mode(determination.mode), first[1]),
     )
 
 
@@ -98,9 +130,9 @@ def _with_mode(solve: SecondSolve, mode: torch.Tensor) -> Network:
     return solve.system.network_at(theta)
 
 
-def _norm(solve: SecondSolve, rows: torch.Tensor, noise: Mapping[str, float]) -> float:
+def norm_of(system: System, rows: torch.Tensor, noise: Mapping[str, float]) -> float:
     """The norm of the rows (M,) of all equations that are not noisy."""
-    places = [place for name, place in solve.system.rows.items() if name not in noise]
+    places = [place for name, place in system.rows.items() if name not in noise]
     return math.sqrt(sum(float(rows[place].square().sum()) for place in places))
 
 
@@ -110,12 +142,12 @@ def _sizes(system: System, theta: torch.Tensor) -> dict[str, float]:
     return {name: value / (relative[name] or 1.0) for name, value in rms.items()}
 
 
-def _worst(solve: SecondSolve, noise: Mapping[str, float]) -> str:
-    """The equation with the largest row after the second solve, and the point where it is."""
+def _worst(system: System, after: torch.Tensor, noise: Mapping[str, float]) -> str:
+    """The equation with the largest row (M,) after the second solve, and the point where it is."""
     found, largest = "", -1.0
-    for block in solve.system.blocks:
+    for block in system.blocks:
         for term in (each for each in block.terms if each.name not in noise):
-            rows = solve.after[solve.system.rows[term.name]].abs()
+            rows = after[system.rows[term.name]].abs()
             if float(rows.max()) > largest:
                 largest, found = float(rows.max()), f"'{term.name}'"
                 if not term.equation.integral and block.pairing is None:
