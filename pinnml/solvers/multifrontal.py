@@ -54,7 +54,8 @@ class Factors:
     @property
     def condition(self) -> float:
         """The largest entry on the diagonal of R, its columns of length one, beside the least: a lower bound."""
-        least = min(float(self._own(front, triangle).diagonal().abs().min()) for front, triangle in self.triangles)
+        pivots = (self._own(front, triangle).diagonal().abs() for front, triangle in self.triangles if front.own)
+        least = min(float(each.min()) for each in pivots)
         return 1 / least if least > 0 else float("inf")
 
     @property

@@ -112,6 +112,15 @@ def test_groups_without_rows_stay_at_zero():
     assert found[:4].any()
 
 
+def test_groups_that_share_nothing_are_solved_apart():
+    pieces, positions = plane(4, 3)
+    further = [Piece(tuple(group + 12 for group in piece.groups), piece.rows) for piece in pieces]
+    both = factors([*pieces, *further], torch.cat([positions, positions + 10]), WIDTH)
+    alone = factors(pieces, positions, WIDTH)
+    assert torch.allclose(both.solve(), alone.solve().repeat(2, 1), rtol=0, atol=1e-13)
+    assert both.condition < 2 * alone.condition
+
+
 def test_the_clock_is_looked_at_between_fronts():
     pieces, positions = plane(4, 4)
     with pytest.raises(OutOfTimeError):
