@@ -12,6 +12,7 @@ from torch import Tensor
 from pinnml.deadline import NEVER, OutOfTimeError
 from pinnml.errors import SettingsError
 from pinnml.linalg import damped_steps
+from pinnml.networks import LocalBasis
 from pinnml.solvers.bandwidth_search import FEATURES, SCAN, best_ridges, ridges_of, searchable, with_ridges
 from pinnml.solvers.base import Report, Solver, Status, Step, end_of_descent, stalled
 from pinnml.solvers.head import CUTOFFS, HeadFit, fit_head
@@ -199,7 +200,7 @@ class LSGD(Solver):
         status = None
         if worst <= self.tolerance:
             status = Status.CONVERGED
-        elif done and (self.hidden == "fixed" or fit.system.hidden.stop == 0):
+        elif done and (self.hidden == "fixed" or isinstance(fit.system.network.basis, LocalBasis)):
             status = Status.SOLVED
         elif done and stalled(losses, self.patience):
             status = Status.STALLED
