@@ -50,6 +50,11 @@ class Box:
         return self._axes
 
     @property
+    def intervals(self) -> Mapping[str, Interval]:
+        """What each axis runs over."""
+        return dict(self._intervals)
+
+    @property
     def bounds(self) -> np.ndarray:
         """The ends of the axes, (d, 2)."""
         return np.array([(i.low, i.high) for i in self._intervals.values()], dtype=np.float64)
@@ -156,6 +161,15 @@ class Box:
             points[:, i] = nodes[:, axes.index(name)] if name in axes else fixed[name]
         shape = (resolution,) * len(axes)
         return Grid(points, *_cells(shape), axes)
+
+    def during(self, start: float, end: float) -> Box:
+        """The same box from one instant to another. Raises DomainError where time is no plain axis (start, end)."""
+        time = self._intervals.get(TIME)
+        if type(time) is not Interval:
+            got = "no axis t" if time is None else f"{TIME}={_written(time)}"
+            message, cure = "a window in time", f"call the axis of time {TIME}, and give it two ends alone"
+            raise DomainError(message, expected=f"{TIME}=(start, end)", got=got, cure=cure)
+        return Box(**{**self._intervals, TIME: Interval(start, end)})
 
     def to_json(self) -> dict[str, Any]:
         """The axes as plain lists: kind, low, high, and what else belongs to the kind."""

@@ -10,4 +10,5 @@ from pinnml.networks.patches import Patches
 from pinnml.networks.perceptron import Perceptron
 from pinnml.networks.registry import NETWORKS
 from pinnml.networks.settings import NetworkSettings, Settings
+from pinnml.networks.windows import joined_in_time
 from pinnml.networks.wrapped import Wrapped

@@ -57,6 +57,7 @@ class Verdict:
     than is. beside_zero: what is left of the equations as a part of what zero fields leave. gain: what a richer basis
     leaves as a part of that, most of it of the equation, and at the place, `worst_left`. missing: conditions that
     seem to lack. unchecked: why a second solve that was asked for is silent on fields of which nothing else is known.
+    slabs: of a solution in slabs of time, which one is not good by itself, and where the fields end.
 
     warnings: what may be amiss and does not keep the solution from being good, such as a face without a condition.
     seconds ends with the last step of the solver; seconds_verify is what judging took.
@@ -98,6 +99,7 @@ class Verdict:
     unseen: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unchecked: str = ""
+    slabs: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -144,17 +146,17 @@ class Verdict:
         found = [f"Field '{name}' {zero}." for name in self.zero_fields]
         found += [*self._open(), *self.unseen]
         found += [_unmet(name, left) for name, left in self.unmet.items() if not left <= UNMET]
-        found += [self._contradicting()] if self._is_stuck() else []
+        found += [self._contradicting()] if self.is_stuck else []
         ended = [] if self.converged or (self.status in UNFINISHED and self.accurate) else [self._unfinished()]
         by_limit = self.status in UNFINISHED and self._levels_reached()
         found += [] if by_limit else ended
         bound = max([UNSOLVED, *(self.relative[name] for name in self.noise if self._is_noise(name))])
-        found += [self._unsolved()] if not self._is_stuck() and not self.worst <= bound else []
+        found += [self._unsolved()] if not self.is_stuck and not self.worst <= bound else []
         found += self._inaccurate()
         if found or ended or not self.estimate:  # they are signs of an error; an estimate measures it
             found += [self._overfitted(name) for name in self.held_out if self._is_overfitted(name)]
             found += [self._neglected(name) for name in self.held_out if self._is_neglected(name)]
-        return (*found, *(ended if by_limit else []))
+        return (*found, *(ended if by_limit else []), *self.slabs)
 
     @property
     def good(self) -> bool:
@@ -244,7 +246,8 @@ class Verdict:
             ]
         return []
 
-    def _is_stuck(self) -> bool:
+    @property
+    def is_stuck(self) -> bool:
         """Whether a richer basis leaves as much of the equations, and it is more than rounding; noise does, too."""
         much = self.worst > CONTRADICTION or (self.beside_zero or 0.0) > UNSOLVED
         return self.gain is not None and not self.noise and not self.gain <= STUCK and much

@@ -83,18 +83,16 @@ def judge(loop: Loop, status: Status, record: Mapping[str, Any], seconds: float,
     )
 
 
-def check_of(loop: Loop, status: Status, request: Request) -> Check:
+def check_of(loop: Loop, status: Status, request: Request, budget: float | None) -> Check:
     """What a second solve says of where the loop stands; None where none was wanted, or there is nothing to say.
 
     Scattered points have no others to be solved on. Interrupted, a second solve says nothing either. One that fails, or
-    runs out of time, does not cost the solution, but is told. Where the first had a limit of time it may take as long
-    again.
+    runs out of time, does not cost the solution, but is told. budget: seconds that it may take, None for no limit.
     """
     unsound = status in (Status.INTERRUPTED, Status.NOT_FINITE)
     if not request.verify or unsound or isinstance(request.problem.domain, Points):
         return None
-    limit, anew = request.solver.seconds, unseen_by(request)
-    budget = None if limit is None else max(limit, LEAST_SECONDS)
+    anew = unseen_by(request)
     deadline = NEVER if budget is None else Deadline(time.perf_counter() + budget)
 
     def timely(network: Network, points: int) -> System:
@@ -109,6 +107,11 @@ def check_of(loop: Loop, status: Status, request: Request) -> Check:
         return None
     except Exception as error:  # also LAPACK's, or a lack of memory: the solution is there
         return f"the second solve failed: {told(error).partition(chr(10))[0].rstrip('.')}"
+
+
+def seconds_to_check(limit: float | None) -> float | None:
+    """Where the first solve has a limit of time the second may take as long again, and some seconds at least."""
+    return None if limit is None else max(limit, LEAST_SECONDS)
 
 
 def _checked(check: Check) -> dict[str, Any]:

@@ -25,7 +25,8 @@ class Recipe:
     points: the number in the interior, or a mapping region -> number; None leaves it to `solve`. rule: how they
     are drawn. elements: by field, for the classical solve and for test functions where Lagrange elements will not do,
     such as {"E": Element("N1curl")}. tests: the functions with which the weak form is tested, where a network is to be
-    trained by that and not by equations at points. Every part can be replaced: `recipe.solve(problem, solver=Adam())`.
+    trained by that and not by equations at points. slabs: windows in time that are solved one after the other, each with
+    such a network and so many points. Every part can be replaced: `recipe.solve(problem, solver=Adam())`.
     Raises SettingsError for parts of another kind.
     """
 
@@ -36,6 +37,7 @@ class Recipe:
     rule: str = "chebyshev"
     elements: Mapping[str, Element] | None = None
     tests: TestSpace | None = None
+    slabs: int = 1
     #: `recipe.solve(problem)`: set by `solve.py`.
     solve: ClassVar[Callable[..., Solution]]
 
@@ -50,6 +52,7 @@ class Recipe:
         or_none(positive)("expect", self.expect)
         or_none(of_kind)("tests", self.tests, TestSpace, "a TestSpace", "tests=TestSpace(degree=1)")
         check_elements(self.elements)
+        whole_number("slabs", self.slabs)
         object.__setattr__(self, "points", _plain_points(self.points))
         if self.tests is not None and self.tests.elements is None:
             object.__setattr__(self, "tests", self.tests.of(self.elements))

@@ -14,22 +14,21 @@ from pinnml.errors import SettingsError
 from pinnml.networks import NetworkSettings
 from pinnml.output import RunFolder, workplace
 from pinnml.problem import Problem, check_posed_at_points
-from pinnml.results import Solution, check_known
+from pinnml.results import Solution, check_known, written
 from pinnml.run.display import followed
-from pinnml.run.judge import check_of, judge
-from pinnml.run.keeping import Keeper, solution_at
+from pinnml.run.ending import ended
+from pinnml.run.keeping import Keeper
 from pinnml.run.loop import Callback, Loop
 from pinnml.run.preparation import begun
 from pinnml.run.recipe import Recipe
-from pinnml.run.record import record_of
 from pinnml.run.request import Request, check_problem
 from pinnml.run.resume import gone_on, is_over
-from pinnml.run.signals import interruptible
-from pinnml.run.threads import settle_threads, threads_put_back
+from pinnml.run.signals import Interruptions, interruptible
+from pinnml.run.threads import threads_put_back
+from pinnml.run.time_slabs import check_slabs, solved_in_slabs
 from pinnml.solvers import Solver
 from pinnml.system.weak import TestSpace
 from pinnml.validation import flag, of_kind, or_none, shown
-from pinnml.verification import Verification
 
 
 def solve(
@@ -48,6 +47,7 @@ def solve(
     rule: str = "chebyshev",
     expect: float | None = None,
     tests: TestSpace | None = None,
+    slabs: int = 1,
     verify: bool = True,
     progress: bool | None = None,
     threads: int | None = None,
@@ -65,7 +65,9 @@ def solve(
     network, so that `network` is left out, and from its trainable parameters. rule: how points are drawn: chebyshev
     (dense towards the faces), sobol, random, grid or gauss. expect: the relative L2 error that is promised, for the
     verdict. tests: the functions with which the problem's weak form is tested; then it stands for all equations but
-    those for values on the boundary, integrals and measurements. verify: whether a second solve, of which the callback
+    those for values on the boundary, integrals and measurements. slabs: windows of one length in time, solved one after
+    the other, each begun from the last and with a network and points of its own; one solution over all. What is steady
+    or couples all times is refused, and such a run cannot be gone on with. verify: whether a second solve, of which the callback
     hears nothing, estimates the error and tells what the equations determine. progress: whether a line on stderr shows
     how the solve goes; None shows it in a terminal and in a notebook, and nowhere else. threads: PyTorch's for this
     solve; by default those that the caller has set (OMP_NUM_THREADS, torch.set_num_threads), else one or all, whichever
@@ -79,7 +81,7 @@ def solve(
     `verdict.warnings` says what could not be written, and `folder` is None.
     """
     check_problem(problem)
-    recipe = Recipe(network, solver, points, expect, rule, tests=tests)
+    recipe = Recipe(network, solver, points, expect, rule, tests=tests, slabs=slabs)
     options = {"seed": seed, "device": device, "dtype": dtype, "start": start, "verify": verify, "threads": threads}
     return _solved(problem, recipe, out=out, resume=resume, callback=callback, progress=progress, **options)
 
@@ -116,14 +118,18 @@ def _solved(
         cure = "write a function: def watch(progress): ..."
         raise SettingsError("callback", expected="a function of a Progress", got=shown(callback), cure=cure)
     folder = _folder(out, resume)
+    if recipe.slabs > 1:
+        check_slabs(request, resume)
     check_known(problem)
     if recipe.tests is None:
         check_posed_at_points(problem)
     or_none(flag)("progress", progress)
     watched = followed(problem.name or "solve", callback, progress)
     with interruptible() as interruptions, watched as callback, threads_put_back():
+        if recipe.slabs > 1:
+            return _in_slabs(request, folder, callback, interruptions)
         if folder is None:
-            return _ended(begun(request, callback), request)
+            return ended(begun(request, callback), request)
         with workplace(folder, resume is not None) as place:
             keeper = Keeper(request, place, interruptions)
             if place.found is None:
@@ -145,29 +151,24 @@ def _folder(out: object, resume: object) -> RunFolder | None:
     return next(iter(named.values()), None)
 
 
+def _in_slabs(
+    request: Request, folder: RunFolder | None, callback: Callback | None, interruptions: Interruptions
+) -> Solution:
+    """The solution over all slabs of time, written at the end if there is a folder."""
+    if folder is None:
+        return solved_in_slabs(request, callback)
+    with workplace(folder, False) as place:
+        solution = solved_in_slabs(request, callback)
+        with interruptions.held():
+            return written(solution, place)
+
+
 def _kept(loop: Loop, keeper: Keeper) -> Solution:
     """The solution at the end of the loop, written; the state is kept on the way, and where something fails."""
     loop.keep = keeper.now_and_then
     try:
-        solution = _ended(loop, keeper.request, keeper)
+        solution = ended(loop, keeper.request, keeper)
     except Exception as error:
         keeper.rescue(loop, error)
         raise
     return keeper.finish(loop, solution)
-
-
-def _ended(loop: Loop, request: Request, keeper: Keeper | None = None) -> Solution:
-    """The solution at the end of the loop, judged."""
-    if loop.at.best is None:  # a run that goes on has the threads of then
-        settle_threads(request.threads, loop.solver, loop.system.within(loop.deadline), loop.theta)
-    status = loop.run()
-    seconds = loop.seconds()
-    loop.record()
-    if keeper is not None:
-        keeper.at_end(loop)
-    check = check_of(loop, status, request)
-    verdict = judge(loop, status, record_of(request, loop.system), seconds, check)
-    solution = solution_at(loop, request, verdict)
-    if not isinstance(check, Verification):
-        return solution
-    return replace(solution, second=check.second, alternative=check.alternative if verdict.undetermined else None)

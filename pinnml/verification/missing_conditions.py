@@ -18,13 +18,14 @@ from pinnml.system import Block
 class Saying:
     """What one component of a residual says of a field, of its jump, or by an integral.
 
-    The derivatives it changes with, and where.
+    The derivatives it changes with, where, and the weight of the equation.
     """
 
     region: str
     indices: frozenset[MultiIndex]
     is_jump: bool = False
     is_integral: bool = False
+    weight: float = 1.0
 
 
 def changes(block: Block) -> Iterator[list[Tensor]]:
@@ -62,6 +63,27 @@ def missing_conditions(problem: Problem, blocks: Sequence[Block]) -> tuple[str, 
     )
 
 
+def initial_values(problem: Problem, blocks: Sequence[Block]) -> dict[tuple[str, int], float]:
+    """What must be known of the fields at an instant to go on from it: fields with orders of derivatives in time.
+
+    Each with the weight of the condition that says it at the first instant, 1 where none does. A field of order p in
+    time asks for those below p, one that no equation derives by time for nothing. Under an ansatz every field is taken
+    to be made of its own output.
+    """
+    place, found = problem.domain.axes.position(TIME), dict[tuple[str, int], float]()
+    for name, said in _said(problem, blocks).items():
+        field = name.partition("[")[0]
+        order = max((index[place] for each in said if each.region != "t=min" for index in each.indices), default=0)
+        for lower in range(order):
+            weights = (
+                each.weight
+                for each in said
+                if each.region == "t=min" and any(index[place] == lower for index in each.indices)
+            )
+            found[field, lower] = max(found.get((field, lower), 0.0), next(weights, 1.0))
+    return found
+
+
 def _said(problem: Problem, blocks: Sequence[Block]) -> dict[str, list[Saying]]:
     """What is said of every component of every field."""
     found: dict[str, list[Saying]] = {}
@@ -77,7 +99,9 @@ def _said(problem: Problem, blocks: Sequence[Block]) -> dict[str, list[Saying]]:
                     places = row[:, column : column + width].any(dim=1).nonzero().flatten().tolist()
                     if places:
                         indices = frozenset(block.needs.outputs.indices[place] for place in places)
-                        saying = Saying(block.region, indices, term.is_jump, term.equation.integral)
+                        saying = Saying(
+                            block.region, indices, term.is_jump, term.equation.integral, term.equation.weight
+                        )
                         found.setdefault(name, []).append(saying)
                 column += width
     return found

@@ -32,6 +32,11 @@ class MeshRecord:
     def __repr__(self) -> str:
         return f"the mesh over {', '.join(self.axes.names)} of a saved solution"
 
+    def during(self, start: float, end: float) -> MeshRecord:
+        """The same from one instant to another. Raises DomainError where there is no plain axis of time."""
+        box = self._outline.during(start, end).to_json()["box"]
+        return MeshRecord({**self._record, "times": {name: box[name] for name in self._record.get("times", {})}})
+
     @property
     def axes(self) -> Axes:
         """The names of the coordinates."""

@@ -51,6 +51,10 @@ class MeshTimes:
             raise MeshError(f"the mesh goes over '{min(twice)}' already", got=min(twice), cure="name another axis")
         return MeshTimes(self._mesh, {**self._given, **axes})
 
+    def during(self, start: float, end: float) -> MeshTimes:
+        """The same mesh from one instant to another. Raises DomainError where time is no plain axis (start, end)."""
+        return MeshTimes(self._mesh, self._box.during(start, end).intervals)
+
     @property
     def axes(self) -> Axes:
         """The names of the coordinates: those of the mesh, then the others."""
