@@ -31,7 +31,7 @@ from pinnml.surrogates.families.draws import with_draw
 ON_SOLVER = f"{', '.join(SOLVERS)}; with options: lm:steps=200,target=0.3; or fem:degree=2, the classical answer"
 ON_NETWORK = f"{', '.join(NETWORKS)}; with options: mlp:width=32,depth=2,activation=sine"
 #: Options that mean nothing to finite elements.
-UNUSED = ("network", "points", "steps", "seconds", "device", "threads", "tests", "rule", "expect", "start")
+UNUSED = ("network", "points", "steps", "seconds", "device", "threads", "tests", "rule", "expect", "start", "slabs")
 
 
 def solve(
@@ -53,6 +53,9 @@ def solve(
     reference: Annotated[
         Path | None,
         typer.Option(metavar="MESH", help="Solve by finite elements instead, on the mesh of this file."),
+    ] = None,
+    slabs: Annotated[
+        int | None, typer.Option(metavar="K", help="Solve K windows in time one after the other, each from the last.")
     ] = None,
     rule: Annotated[str | None, typer.Option(metavar="NAME", help=f"How points are drawn: {', '.join(RULES)}.")] = None,
     expect: Annotated[
@@ -124,10 +127,12 @@ def _solution(script: Path, asked: Mapping[str, Any], out: str | None, *, resume
         on = None if mesh is None else Mesh.read(mesh)
         problem = with_draw(problem, asked["draw"], seed=asked["seed"], mesh=on)
     if is_classical(asked["solver"], mesh):
-        unused = {name: asked[name] for name in UNUSED} | {"no-verify": True if asked["no_verify"] else None}
+        unused = {name: asked.get(name) for name in UNUSED} | {"no-verify": True if asked["no_verify"] else None}
         return by_elements(problem, recipe.elements, asked["solver"], mesh, out, unused)
     recipe = _changed(recipe, *(asked[name] for name in ("solver", "network", "points", "steps", "seconds")))
-    recipe = replace(recipe, **{name: asked[name] for name in ("rule", "expect") if asked[name] is not None})
+    recipe = replace(
+        recipe, **{name: asked[name] for name in ("rule", "expect", "slabs") if asked.get(name) is not None}
+    )
     begin = None
     if asked["start"] is not None and not resume:
         begin = started(Path(asked["start"]), problem, recipe, asked["network"])

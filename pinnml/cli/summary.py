@@ -38,6 +38,8 @@ def print_summary(console: Console, solution: Solution) -> None:
     if tests := settings.get("tests"):
         elements = " and ".join(dict.fromkeys(f"{family}{degree}" for family, degree in tests["elements"].values()))
         table.add_row("weak form", f"tested with {tests['functions']} functions of {elements} elements")
+    if "slabs" in settings:
+        table.add_row("slabs", f"{len(settings['slabs']['settled'])} in time, each with such a network")
     if "level" in verdict.notes:
         table.add_row("levels", _levels(verdict))
     if (share := float(verdict.notes.get("share beyond the knots", 0.0))) >= WORTH_TELLING:

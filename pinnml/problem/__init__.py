@@ -28,4 +28,4 @@ from pinnml.problem.random_inputs import (
     check_random,
     in_the_middle,
 )
-from pinnml.problem.windows import FIRST, check_goes_in_slabs, edges_of, window_of
+from pinnml.problem.windows import FIRST, HandedOn, check_goes_in_slabs, edges_of, window_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from pinnml.problem.problem import Problem
 #: The first and the last instant, as regions.
 FIRST, LAST = f"{TIME}=min", f"{TIME}=max"
 WHOLE = "leave slabs= out, and solve for all times at once"
+
+
+@dataclass(frozen=True)
+class HandedOn(Equation):
+    """What a window begins from: as smooth as the fields of the one before, so that nothing narrow is to be found."""
 
 
 def check_goes_in_slabs(problem: Problem) -> None:

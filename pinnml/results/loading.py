@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import torch
 from torch import Tensor
 
 from pinnml.calculus import with_gradients
-from pinnml.domains import Domain, Mesh, domain_from_json, same_domain
+from pinnml.domains import TIME, Box, Domain, Mesh, MeshRecord, MeshTimes, domain_from_json, same_domain
 from pinnml.elements import FINITE_ELEMENTS, Discretisation, Element, element_network
 from pinnml.errors import CheckpointError
-from pinnml.networks import Network, NetworkSettings
+from pinnml.networks import Network, NetworkSettings, joined_in_time
 from pinnml.output import RunFolder
 from pinnml.problem import Problem
 from pinnml.results.checkpoint_file import read_archive
@@ -56,6 +57,8 @@ def load(path: str | Path, problem: Problem | None = None, network: NetworkSetti
         raise _of_another_problem(f"fields on {domain!r}", f"fields on {domain_from_json(saved)!r}")
     if settings.get("kind") == FINITE_ELEMENTS:
         built = _elements(settings, problem, tensors)
+    elif "slabs" in record["settings"]:
+        built = _in_slabs(record["settings"], network, domain, sum(f.columns for f in fields), tensors)
     else:
         built = _built(settings, network, domain, sum(f.columns for f in fields), tensors)
     return Solution(domain, fields, built, parameters, verdict, history, problem, record["settings"])
@@ -117,6 +120,31 @@ def _built(
             cure="give the settings that it was saved with: load(path, network=...)",
         ) from error
     return built.requires_grad_(False)
+
+
+def _in_slabs(
+    record: Mapping[str, Any],
+    network: NetworkSettings | None,
+    domain: Domain,
+    columns: int,
+    tensors: Mapping[str, Tensor],
+) -> Network:
+    """The networks of a solution in slabs of time, each built for its own window, as one."""
+    with parts_there():
+        edges, settled = [float(edge) for edge in record["slabs"]["edges"]], list(record["slabs"]["settled"])
+        low, high = domain.bounds[domain.axes.position(TIME)].tolist()
+        if len(edges) != len(settled) + 1 or (edges[0], edges[-1]) != (low, high):
+            raise ValueError(f"{len(settled)} slabs between {len(edges)} ends")
+        assert isinstance(domain, (Box, MeshRecord, MeshTimes))
+        windows = [domain.during(*ends) for ends in pairwise(edges)]
+    built = []
+    for number, (window, own) in enumerate(zip(windows, settled, strict=True)):
+        begin = f"basis.parts.{number}."
+        parts = {name.removeprefix(begin): each for name, each in tensors.items() if name.startswith(begin)}
+        with parts_there():
+            settings = {**record["network"], **own}
+        built.append(_built(settings, network, window, columns, parts))
+    return joined_in_time(built, edges, domain.axes, TIME)
 
 
 def _elements(record: Mapping[str, Any], problem: Problem | None, tensors: Mapping[str, Tensor]) -> Network:

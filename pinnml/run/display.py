@@ -46,8 +46,10 @@ class Display:
 
 
 def figures(progress: Progress) -> str:
-    """The step, the level if there are some, the losses, and the error where it is known, on one line."""
+    """The slab, the step, the level if there are some, the losses, and the error where it is known, on one line."""
     parts = [f"step {progress.step} of {progress.steps}"]
+    if "slab" in progress.notes:
+        parts.insert(0, f"slab {progress.notes['slab']} of {progress.notes['slabs']}")
     if "level" in progress.notes:
         parts.append(f"level {int(progress.notes['level']) + 1}")
     parts.append(f"loss {progress.loss:.2e}")
@@ -59,8 +61,8 @@ def figures(progress: Progress) -> str:
 
 
 def time_left(progress: Progress) -> float | None:
-    """Seconds to the nearer of the limits of steps and of time; None before the first step."""
-    if not progress.step:
+    """Seconds to the nearer of the limits of steps and of time; None before the first step, and in slabs of time."""
+    if not progress.step or "slabs" in progress.notes:
         return None
     by_steps = progress.seconds / progress.step * (progress.steps - progress.step)
     if progress.seconds_limit is None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from pinnml.calculus import Vector, index_set, total_order
 from pinnml.domains import TIME, Domain
 from pinnml.networks import LocalBasis, Network, NetworkSettings
-from pinnml.problem import FIRST, Equation, Problem
+from pinnml.problem import FIRST, HandedOn, Problem
 from pinnml.results import Fields, Solution, fields_at
 from pinnml.run.request import Request
 
@@ -24,13 +24,13 @@ CUTOFF, POINTS = 1e-10, 3
 SEED = 0
 
 
-def handed_on(problem: Problem, fields: Fields, needed: Mapping[tuple[str, int], float]) -> tuple[Equation, ...]:
+def handed_on(problem: Problem, fields: Fields, needed: Mapping[tuple[str, int], float]) -> tuple[HandedOn, ...]:
     """Conditions at the first instant of a slab: d^j u / dt^j is that of the slab before, for all (u, j) needed.
 
     problem: that of the slab before; fields: what was found there; needed: the weight of each (field, j).
     """
     return tuple(
-        Equation(
+        HandedOn(
             _residual(problem, fields, field, order),
             on=FIRST,
             name=f"{field}{'_' * bool(order)}{TIME * order} handed on",

@@ -13,7 +13,17 @@ from torch import Tensor
 
 from pinnml.calculus import with_gradients
 from pinnml.networks import Network, Perceptron
-from pinnml.problem import Problem, Term, check_data, counts, drawn, held_out_sample
+from pinnml.problem import (
+    Problem,
+    Term,
+    check_data,
+    check_goes_in_slabs,
+    counts,
+    drawn,
+    edges_of,
+    held_out_sample,
+    window_of,
+)
 from pinnml.results import Solution
 from pinnml.run.loop import Callback, Loop, Standing
 from pinnml.run.measurement import measure_of
@@ -39,8 +49,15 @@ FEAR, FEW = 10, 8
 
 @with_gradients
 def prepared(problem: Problem, recipe: Recipe) -> System:
-    """The system that `solve` would start from, on the CPU in float64; the same errors, and no step taken."""
-    return prepared_system(Request.checked(problem, recipe))
+    """The system that `solve` would start from, on the CPU in float64; the same errors, and no step taken.
+
+    In slabs of time that is the first one's.
+    """
+    request = Request.checked(problem, recipe)
+    if recipe.slabs > 1:
+        check_goes_in_slabs(problem)
+        request = replace(request, problem=window_of(problem, *edges_of(problem, recipe.slabs)[:2]))
+    return prepared_system(request)
 
 
 def prepared_system(request: Request) -> System:

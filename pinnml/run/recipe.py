@@ -25,9 +25,9 @@ class Recipe:
     points: the number in the interior, or a mapping region -> number; None leaves it to `solve`. rule: how they
     are drawn. elements: by field, for the classical solve and for test functions where Lagrange elements will not do,
     such as {"E": Element("N1curl")}. tests: the functions with which the weak form is tested, where a network is to be
-    trained by that and not by equations at points. slabs: windows in time that are solved one after the other, each with
-    such a network and so many points. Every part can be replaced: `recipe.solve(problem, solver=Adam())`.
-    Raises SettingsError for parts of another kind.
+    trained by that and not by equations at points. slabs: windows in time, solved one after the other, each with such a
+    network and so many points. Every part can be replaced: `recipe.solve(problem, solver=Adam())`. Raises SettingsError
+    for parts of another kind.
     """
 
     network: NetworkSettings | None = None

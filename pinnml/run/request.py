@@ -88,6 +88,9 @@ def _check_start(problem: Problem, network: NetworkSettings | None, start: Solut
     if "network" not in start.settings:
         got = "a solution that does not say how its network was built"
         raise SettingsError("start", expected="a solution that solve or load returned", got=got, cure=cure)
+    if "slabs" in start.settings:
+        got = f"one in {len(start.settings['slabs']['settled'])} slabs of time"
+        raise SettingsError("start", expected="a solution with one network", got=got, cure="leave start= out")
     if network is not None:
         raise SettingsError(
             "start and network were both given",

@@ -67,11 +67,11 @@ def solve(
     verdict. tests: the functions with which the problem's weak form is tested; then it stands for all equations but
     those for values on the boundary, integrals and measurements. slabs: windows of one length in time, solved one after
     the other, each begun from the last and with a network and points of its own; one solution over all. What is steady
-    or couples all times is refused, and such a run cannot be gone on with. verify: whether a second solve, of which the callback
-    hears nothing, estimates the error and tells what the equations determine. progress: whether a line on stderr shows
-    how the solve goes; None shows it in a terminal and in a notebook, and nowhere else. threads: PyTorch's for this
-    solve; by default those that the caller has set (OMP_NUM_THREADS, torch.set_num_threads), else one or all, whichever
-    is faster at its first work. Runs are equal bit for bit at equal threads.
+    or couples all times is refused, and such a run cannot be gone on with. verify: whether a second solve, of which the
+    callback hears nothing, estimates the error and tells what the equations determine. progress: whether a line on
+    stderr shows how the solve goes; None shows it in a terminal and in a notebook, and nowhere else. threads: PyTorch's
+    for this solve; by default those that the caller has set (OMP_NUM_THREADS, torch.set_num_threads), else one or all,
+    whichever is faster at its first work. Runs are equal bit for bit at equal threads.
 
     Raises ProblemError and its kin where the problem does not hold together, SettingsError and DeviceError for
     options that cannot be. A solve that goes wrong numerically does not raise: its status says so. Nor does one that

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pinnml.domains import TIME
 from pinnml.errors import ProblemError, SettingsError
 from pinnml.networks import joined_in_time
@@ -51,6 +53,7 @@ class March:
     """The slabs so far, and what the first of them has told.
 
     edges: the ends of all. needed: what one hands to the next. searched: whether a bandwidth was looked for.
+    stopped: whether the callback has asked to end.
     """
 
     request: Request
@@ -60,6 +63,7 @@ class March:
     needed: Mapping[tuple[str, int], float] = field(default_factory=dict)
     is_linear: bool = True
     searched: bool = False
+    stopped: bool = False
 
     @property
     def count(self) -> int:
@@ -79,15 +83,18 @@ class March:
             except Exception as error:
                 error.add_note(f"in slab {number + 1} of {self.count}")
                 raise
-            if slab.check is None and self._verifies and slab.verdict.status not in UNSOUND:
-                slab = slab.with_status(Status.INTERRUPTED)  # nothing else leaves a second solve without a word
-            self.slabs.append(slab)
-            if slab.verdict.status in UNSOUND:
+            self.slabs.append(slab.with_status(Status.INTERRUPTED) if self._was_cut_short(number, slab) else slab)
+            if self.slabs[-1].verdict.status in UNSOUND:
                 return
+
+    def _was_cut_short(self, number: int, slab: Slab) -> bool:
+        """Whether a signal or the callback has ended the solve, though this slab's own solver had done its work."""
+        unchecked = slab.check is None and self._verifies  # nothing but a signal leaves a second solve without a word
+        return slab.verdict.status not in UNSOUND and (unchecked or (self.stopped and number + 1 < self.count))
 
     @property
     def _verifies(self) -> bool:
-        """Whether the next slab has a second solve: where one has failed there is nothing that others could begin from."""
+        """Whether the next slab has a second solve: where one has failed others have nothing to begin from."""
         return self.request.verify and not any(isinstance(slab.check, str) for slab in self.slabs)
 
     def _asked(self, number: int) -> Request:
@@ -147,7 +154,9 @@ class March:
 
         def told(progress: Progress) -> object:
             assert callback is not None
-            return callback(replace(progress, notes={**progress.notes, "slab": number + 1, "slabs": self.count}))
+            answer = callback(replace(progress, notes={**progress.notes, "slab": number + 1, "slabs": self.count}))
+            self.stopped = self.stopped or (isinstance(answer, (bool, np.bool_)) and bool(answer))
+            return answer
 
         return None if callback is None else told
 
@@ -202,4 +211,3 @@ def _nothing_goes_on(problem: Problem) -> ProblemError:
         got=", ".join(term.name for term in problem.terms),
         cure="leave slabs= out",
     )
-

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinnml.calculus import Jet
 from pinnml.domains import Sample
-from pinnml.problem import Problem, Term, namespace, residuals, sided
+from pinnml.problem import HandedOn, Problem, Term, namespace, residuals, sided
 from pinnml.system import Block
 
 #: Random points of a region, inside and on faces, and how many are looked at together.
@@ -29,7 +29,7 @@ def unseen_data(problem: Problem, blocks: Sequence[Block], sizes: Mapping[str, f
     """
     generator = torch.Generator().manual_seed(0)
     for block in blocks:
-        terms = [term for term in block.terms if not term.equation.integral]
+        terms = [t for t in block.terms if not (t.equation.integral or isinstance(t.equation, HandedOn))]
         seen = block.sample.to("cpu", torch.float64)
         if block.pairing is not None or block.region in problem.data or not terms:
             continue

@@ -75,3 +75,35 @@ def test_finite_elements_have_none_of_these(option) -> None:
     result = pinnml("solve", "rod.py", "--solver", "fem", *option)
     assert result.status == 2
     assert f"{option[0]}\n  expected: no such option with finite elements" in result.err
+
+
+DECAY = """
+from pinnml import LSGD, Box, Equation, Features, Problem, Recipe
+
+def problem():
+    falls = Equation(lambda u: u.d("t") + u, name="falls")
+    begin = Equation(lambda u: u - 1, on="initial", name="begin")
+    return Problem(domain=Box(t=(0, 2)), fields=("u",), equations=(falls, begin))
+
+recipe = Recipe(network=Features(12, bandwidth=2), solver=LSGD(hidden="fixed"), points=60)
+"""
+
+
+def test_slabs_in_time_by_an_option() -> None:
+    Path("decay.py").write_text(DECAY)
+    result = pinnml("solve", "decay.py", "--slabs", "3", "--out", "run")
+    assert result.status == 0
+    assert "3 in time, each with such a network" in result.out
+    assert json.loads(Path("run/verdict.json").read_text())["notes"]["slabs"] == 3
+    gone_on = pinnml("resume", "run")
+    assert gone_on.status == 2
+    assert "resume with slabs" in gone_on.err
+
+
+def test_slabs_of_what_is_steady_or_solved_by_elements_are_refused() -> None:
+    for options, words in ((("--slabs", "2"), "a steady problem"), (("--slabs", "0"), "1 or more")):
+        result = pinnml("solve", "rod.py", *options)
+        assert result.status == 2
+        assert words in result.err
+    result = pinnml("solve", "rod.py", "--solver", "fem", "--slabs", "2")
+    assert (result.status, "--slabs" in result.err) == (2, True)

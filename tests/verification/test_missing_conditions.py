@@ -7,7 +7,8 @@ import pytest
 from pinnml import Box, Equation, Features, Periodic, Problem, laplacian, normal_derivative
 from pinnml.run import prepared
 from pinnml.run.recipe import Recipe
-from pinnml.verification import missing_conditions
+from pinnml.verification import initial_values, missing_conditions
+from tests.helpers.evolution import lotka_volterra, wave
 
 
 def counted(box: Box, *laws: tuple, fields=("u",)) -> tuple[str, ...]:
@@ -108,3 +109,10 @@ def test_every_field_is_counted_by_itself():
     ]
     (found,) = counted(Box(t=(0, 1)), *laws, fields=("u", "w"))
     assert found.startswith("w_t asks for w")
+
+
+def test_what_is_handed_on_is_below_the_order_in_time_with_the_weight_of_its_condition() -> None:
+    system = prepared(wave(), Recipe(Features(10, bandwidth=2), points=60))
+    assert initial_values(wave(), system.blocks) == {("u", 0): 3.0, ("u", 1): 1.0}
+    system = prepared(lotka_volterra(), Recipe(Features(10, bandwidth=2), points=60))
+    assert initial_values(lotka_volterra(), system.blocks) == {("u", 0): 1.0, ("v", 0): 1.0}
