@@ -56,7 +56,8 @@ def prepared(problem: Problem, recipe: Recipe) -> System:
     request = Request.checked(problem, recipe)
     if recipe.slabs > 1:
         check_goes_in_slabs(problem)
-        request = replace(request, problem=window_of(problem, *edges_of(problem, recipe.slabs)[:2]))
+        start, end, *_ = edges_of(problem, recipe.slabs)
+        request = replace(request, problem=window_of(problem, start, end))
     return prepared_system(request)
 
 

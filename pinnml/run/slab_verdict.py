@@ -88,7 +88,7 @@ def verdict_over(
         expected=expected,
         estimate=_estimates(slabs) if verified else {},
         estimated_by=ESTIMATED_BY if verified else "",
-        notes=found[0].notes | {"slabs": count} | (_at_the_end(slabs[-1]) if verified else {}),
+        notes={**found[0].notes, "slabs": count, **(_at_the_end(slabs[-1]) if verified else {})},
         shares=_merged([v.shares for v in found], lambda values: sum(values) / len(values)),
         zero_fields=tuple(name for name in found[0].zero_fields if all(name in v.zero_fields for v in found)),
         unmet=_worst(v.unmet for v in found),

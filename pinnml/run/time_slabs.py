@@ -116,7 +116,7 @@ class March:
     def _problem(self, number: int, before: Any) -> Problem:
         """That of one slab, begun from the fields of the slab before, first or second ones."""
         conditions = handed_on(self.slabs[-1].problem, before, self.needed) if self.slabs else None
-        return window_of(self.request.problem, *self.edges[number : number + 2], conditions)
+        return window_of(self.request.problem, self.edges[number], self.edges[number + 1], conditions)
 
     def _solved(self, number: int, asked: Request) -> Slab:
         loop = begun(asked, self._followed(number))
@@ -200,8 +200,8 @@ def _history(slabs: list[Slab]) -> tuple[Mapping[str, Any], ...]:
 def _settings(request: Request, slabs: list[Slab], edges: tuple[float, ...]) -> dict[str, Any]:
     """Those of the first slab, what was settled in each, and where they meet."""
     own = [dict(slab.solution.network.basis.settled) for slab in slabs]
-    record = slabs[0].solution.settings | {"problem": request.problem.name, "solver": described(request.solver)}
-    return {**record, "slabs": {"edges": list(edges), "settled": own}}
+    asked = {"problem": request.problem.name, "solver": described(request.solver)}
+    return {**slabs[0].solution.settings, **asked, "slabs": {"edges": list(edges), "settled": own}}
 
 
 def _nothing_goes_on(problem: Problem) -> ProblemError:
