@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import threading
 
 import pytest
@@ -12,12 +11,12 @@ import torch
 
 from pinnml import LBFGS, MLP, Adam, Equation, Problem, load, solve
 from pinnml.results import run_files
+from pinnml.run import ending
 from pinnml.run.signals import ENDING, interruptible
 from pinnml.solvers import Status
 from tests.helpers.runs import numbers, without_pictures
 from tests.helpers.solving import rod
 
-solving = sys.modules["pinnml.run.solve"]
 GIVEN = {"problem": rod(), "network": MLP(5, 2, "tanh"), "points": 40, "verify": False}
 
 
@@ -78,7 +77,7 @@ def test_a_signal_in_the_middle_of_a_step_leaves_the_state_of_the_step_before(tm
 
 @pytest.mark.parametrize("again", ["while it judges", "while it writes"])
 def test_a_second_signal_leaves_the_checkpoint(tmp_path, monkeypatch, again):
-    module, name = (solving, "judge") if again == "while it judges" else (run_files, "history")
+    module, name = (ending, "judge") if again == "while it judges" else (run_files, "history")
     monkeypatch.setattr(module, name, lambda *_: signal.raise_signal(signal.SIGINT))
 
     def callback(progress):
